@@ -1,0 +1,49 @@
+# Everything sets itself up: `make run` and `make test` need Python 3.11 or later and nothing else.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && { echo $$p; break; }; done)
+PORT ?= 8501
+PY := .venv/bin/python
+
+.PHONY: help run test check format bench shots demos clean
+
+help:        ## this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: .venv/run.stamp  ## open the app on the bundled data
+	$(PY) -m streamlit run app.py --server.port $(PORT)
+
+test: .venv/test.stamp  ## every test, in a real browser too
+	$(PY) -m pytest
+
+check: .venv/test.stamp  ## format, lint, types
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+format: .venv/test.stamp  ## format the code and mend what lint can mend
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: .venv/test.stamp  ## every figure of the README, beside its rival
+	$(PY) -m benchmarks
+
+shots: .venv/test.stamp  ## screenshots of every page into shots/
+	$(PY) -m tests.browser.shots
+
+demos: .venv/test.stamp  ## build the bundled demos in assets/ again
+	$(PY) -m usl_core.build_demos
+
+clean:       ## remove the environment and what tools left behind
+	rm -rf .venv shots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found; name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.txt constraints.txt | .venv/bin/python
+	$(PY) -m pip install --quiet -r requirements.txt -c constraints.txt
+	@touch $@
+
+.venv/test.stamp: tests/requirements.txt tests/browser/find_browser.py .venv/run.stamp
+	$(PY) -m pip install --quiet -r tests/requirements.txt -c constraints.txt
+	$(PY) -m tests.browser.find_browser --install
+	@touch $@
