@@ -1,0 +1,67 @@
+"""What every test gets: caches that end with the test session, the development data, one small real data set."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from usl_core.types import FloatArray, IntArray, Neighbors
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Idle OpenMP threads (faiss, scikit-learn) would spin on the few cores that tests share; libraries read this when they load.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """scikit-learn's 1,797 digits as 64 principal components, unit rows.
+
+    Args:
+        values: (1797, 64) float32.
+        labels: (1797,) digit of each image.
+        graph: its 20 nearest neighbours.
+    """
+
+    values: FloatArray
+    labels: IntArray
+    graph: Neighbors
+
+
+_TESTS_SO_FAR = count()
+
+
+@pytest.fixture(autouse=True)
+def _own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or fills the user's caches, or another test's. The folders are named here and made by who needs them."""
+    mine = tmp_path_factory.getbasetemp() / "caches" / str(next(_TESTS_SO_FAR))
+    monkeypatch.setenv("USL_CACHE_DIR", str(mine / "usl"))
+    monkeypatch.setenv("TORCH_HOME", str(mine / "torch"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The development data beside the checkout."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"the development data ({folder.name}/ beside the checkout) is not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits() -> Digits:
+    from sklearn.datasets import load_digits
+    from sklearn.decomposition import PCA
+
+    from usl_core import find_neighbors
+    from usl_core.validation import unit_rows
+
+    pixels, labels = load_digits(return_X_y=True)
+    values = unit_rows(PCA(64, svd_solver="full").fit_transform(pixels))
+    values.setflags(write=False)
+    return Digits(values, labels.astype(np.int64), find_neighbors(values, 20))

@@ -1,0 +1,58 @@
+"""Squared Euclidean distances with matrix products, and exact where the products cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .types import FloatArray
+
+CLOSE_SQ_DIST = 0.01
+"""Between unit rows nearer than this, x.x + y.y - 2 x.y has lost half of float32's seven digits; such pairs are computed
+again from their difference, so that exact duplicates are at distance 0."""
+
+BLOCK_ENTRIES = 1 << 18  # 1 MB of float32: a block stays in the processor's cache from one pass to the next
+_PAIRS_AT_ONCE = 1 << 24
+
+
+def blocks(n: int, width: int, entries: int = BLOCK_ENTRIES) -> Iterator[slice]:
+    """Slices that cover [0, n), each small enough that a (rows, width) array has about `entries` entries."""
+    step = max(64, entries // max(width, 1))
+    return (slice(at, min(at + step, n)) for at in range(0, n, step))
+
+
+def sq_distances(points: FloatArray, rows: FloatArray, sq_lengths: FloatArray | None = None) -> NDArray[np.float32]:
+    """Squared distances from each point to each row.
+
+    Args:
+        points: (p, d) float32.
+        rows: (b, d) float32, a block: the result is held whole.
+        sq_lengths: (b,) `squared_lengths(rows)`, for callers that come back to the same rows.
+
+    Returns:
+        (p, b) float32, >= 0, with relative error below 1e-4 at any distance (1e-3 for d in the thousands).
+    """
+    sq_dist = (-2 * points) @ rows.T
+    sq_dist += squared_lengths(points)[:, None]
+    sq_dist += squared_lengths(rows) if sq_lengths is None else sq_lengths
+    # One-dimensional: numpy finds the few true entries of a flat mask several times faster than those of a matrix.
+    close = np.flatnonzero((sq_dist < CLOSE_SQ_DIST).ravel())
+    p, r = np.divmod(close, len(rows))
+    sq_dist[p, r] = sq_distances_of_pairs(points, p, rows, r)
+    return sq_dist
+
+
+def squared_lengths(rows: FloatArray) -> FloatArray:
+    """(b,) squared length of each row."""
+    return np.einsum("ij,ij->i", rows, rows)
+
+
+def sq_distances_of_pairs(a: FloatArray, i: NDArray[np.integer], b: FloatArray, j: NDArray[np.integer]) -> NDArray[np.float32]:
+    """(len(i),) squared distances between rows a[i] and b[j], from their differences."""
+    result = np.empty(len(i), dtype=np.float32)
+    for pairs in blocks(len(i), a.shape[1], _PAIRS_AT_ONCE):
+        difference = a[i[pairs]] - b[j[pairs]]
+        result[pairs] = np.einsum("ij,ij->i", difference, difference)
+    return result
