@@ -1,0 +1,166 @@
+"""Images -> unit feature vectors, kept on disk: computed once, resumed where they were interrupted, read back at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .encoders import PIXELS, Encoder, get_encoder
+from .errors import UslError
+from .feature_shards import ENCODING, Job, encode_shards, load_shard, read_pixels
+from .store import Entry, Store, fingerprint
+from .types import Features, FloatArray, ImageSet, Problem, Progress
+from .validation import whole_number
+
+KIND = "features"
+ALGORITHM = 2  # a new number makes every cached entry a miss
+_ROWS = 4096
+
+
+def encode(
+    images: ImageSet | Path | str,
+    encoder: str | Encoder = PIXELS,
+    *,
+    cache_dir: Path | str | None = None,
+    on_progress: Progress | None = None,
+    batch_size: int | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+    weights: str | None = None,
+) -> Features:
+    """Feature vectors of an image set, from the cache if they were computed before.
+
+    Args:
+        images: an image set, or a folder or .zip archive that is scanned first.
+        encoder: a name from `encoder_cards()`, or an encoder of your own.
+        cache_dir: where features are kept; None means the platform's cache directory.
+        on_progress: told after every batch; may raise `Cancelled`, and the next call goes on where this one stopped.
+        batch_size: images per forward pass; None means what suits encoder and device. Changes speed, and last bits.
+        device: `auto` (CUDA if there is any, else the CPU), `cpu`, `cuda`, `cuda:N` or `mps`; changes last bits.
+        precision: `float32` or `bfloat16`.
+        weights: None for the published ones; `random` for benchmarks and tests.
+
+    Returns:
+        Features whose `images` are those with a feature vector; the others are in `images.problems`.
+
+    Raises:
+        UslError: no images, none of them usable, or an encoder, device, precision or weights that cannot be had.
+        Cancelled: as raised by `on_progress`.
+    """
+    report: Progress = on_progress or _ignore
+    images = _image_set(images, cache_dir, report)
+    chosen = get_encoder(encoder, weights) if isinstance(encoder, str) else encoder
+    _check(device, precision, batch_size)
+    store = Store(cache_dir)
+    key = fingerprint(KIND, ALGORITHM, images.fingerprint, chosen.name, chosen.identity(precision))
+    job = Job(images, chosen, store.shards(KIND, key), report)
+    entry = store.load(KIND, key)
+    if entry is not None and _readable_again(job, entry):
+        store.discard(KIND, key)
+        entry = None
+    if entry is None:
+        encode_shards(job, device, precision, batch_size)
+        values, unreadable, without_direction = _merge(job)
+        meta = {"encoder": chosen.name, "unreadable": list(unreadable.items()), "unusable": list(without_direction.items())}
+        entry = store.save(KIND, key, {"values": values}, meta)
+        job.shards.discard()
+    features = _features(job, key, entry)
+    report(1.0, f"{len(features):,} images, {features.values.shape[1]} dimensions")
+    return features
+
+
+def _image_set(images: ImageSet | Path | str, cache_dir: Path | str | None, report: Progress) -> ImageSet:
+    if isinstance(images, str | Path):
+        from .images import scan
+
+        images = scan(images, cache_dir=cache_dir, on_progress=lambda _, note: report(0.0, note))
+    if not isinstance(images, ImageSet):
+        raise UslError(f"images must be an ImageSet, a folder or a .zip archive but is a {type(images).__name__}")
+    if len(images) == 0:
+        raise UslError(f"there is no usable image in {images.root} ({len(images.problems)} files have problems)")
+    return images
+
+
+def _check(device: str, precision: str, batch_size: int | None) -> None:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(device)):
+        raise UslError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps' but is {device!r}")
+    if precision not in ("float32", "bfloat16"):
+        raise UslError(f"precision must be 'float32' or 'bfloat16' but is {precision!r}")
+    if batch_size is not None:
+        whole_number(batch_size, "batch_size", 1)
+
+
+def _readable_again(job: Job, entry: Entry) -> bool:
+    """Whether an image that could not be read back then can be read now: a lost network drive must not stick."""
+    return any(not isinstance(read_pixels(job, index), str) for index, _ in entry.meta["unreadable"])
+
+
+def _features(job: Job, key: str, entry: Entry) -> Features:
+    images = job.images
+    dropped = dict(sorted(entry.meta["unreadable"] + entry.meta["unusable"]))
+    if dropped:
+        from .images import subset
+
+        problems = tuple(Problem(images.paths[index], cause) for index, cause in dropped.items())
+        images = subset(images, [index for index in range(len(images)) if index not in dropped], problems)
+        key = fingerprint(key, list(dropped))
+    return Features(values=entry.arrays["values"], fingerprint=key, encoder=job.encoder.name, images=images)
+
+
+def _merge(job: Job) -> tuple[FloatArray, dict[int, str], dict[int, str]]:
+    """The features of all images that have any; which could not be read; which have no feature vector; and why."""
+    unreadable: dict[int, str] = {}
+    filled = []
+    for number in range(job.n_shards):
+        shard = load_shard(job, number)
+        unreadable |= dict(shard.meta["unreadable"])
+        if shard.arrays:
+            filled.append(number)
+
+    def raw() -> Iterator[np.ndarray]:
+        for number in filled:  # one at a time: each keeps a file open
+            job.report(ENCODING, "putting the features together")
+            yield load_shard(job, number).arrays["raw"]
+
+    read = [index for index in range(len(job.images)) if index not in unreadable]
+    values = job.encoder.finish(raw, len(read)) if read else np.empty((0, 1), dtype=np.float32)
+    _unite_copies(values, [job.images.digests[index] for index in read])
+    causes = _normalise(values, job.encoder.zero_cause)
+    unusable = {read[row]: cause for row, cause in causes.items()}
+    if len(causes) == len(values):
+        job.shards.discard()  # the next attempt must look at the files again
+        index, cause = min((unreadable | unusable).items())
+        raise UslError(
+            f"none of the {len(job.images)} images in {job.images.root} gives a feature vector; "
+            f"the first is {job.images.paths[index]!r}: {cause}"
+        )
+    return np.delete(values, list(causes), axis=0) if causes else values, unreadable, unusable
+
+
+def _unite_copies(values: FloatArray, digests: list[str]) -> None:
+    """Give copies of a file the very same vector: a matrix product rounds by place in the batch, and their distance is 0."""
+    first: dict[str, int] = {}
+    for row, digest in enumerate(digests):
+        original = first.setdefault(digest, row)
+        if original != row:
+            values[row] = values[original]
+
+
+def _normalise(values: FloatArray, zero_cause: str) -> dict[int, str]:
+    """Give every row unit length in place; a row that cannot have it is left alone and its cause returned."""
+    causes: dict[int, str] = {}
+    for start in range(0, len(values), _ROWS):
+        block = values[start : start + _ROWS]
+        lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
+        for row in np.flatnonzero(~np.isfinite(lengths) | (lengths == 0)):
+            causes[start + int(row)] = zero_cause if lengths[row] == 0 else "its feature vector is not finite"
+            lengths[row] = 1.0
+        block[:] = block / lengths[:, None]
+    return causes
+
+
+def _ignore(fraction: float, note: str) -> None:
+    pass
