@@ -1,0 +1,96 @@
+"""Which cluster each of the m picks comes from, and the best image of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Territories:
+    """m clusters that each hold at least one eligible image.
+
+    Args:
+        labels: (n,) int64 cluster of every row, after re-seeding.
+        clusters: (m,) int64 ascending ids of the clusters to pick from.
+        eligible: (n,) bool rows that may be picked.
+        members: eligible rows of those clusters, cluster by cluster, ascending inside each.
+        starts: (m,) where each cluster begins in `members`.
+        n_reseeded: how many clusters had to be made because too few held an eligible image.
+    """
+
+    labels: IntArray
+    clusters: IntArray
+    eligible: NDArray[np.bool_]
+    members: IntArray
+    starts: IntArray
+    n_reseeded: int
+
+    def best(self, score: NDArray[np.float64]) -> IntArray:
+        """(m,) the row with the highest score in each cluster; ties go to the lowest row."""
+        values = score[self.members]
+        highest = np.maximum.reduceat(values, self.starts)
+        sizes = np.diff(np.append(self.starts, len(values)))
+        winners = np.flatnonzero(values == np.repeat(highest, sizes))
+        return self.members[winners[np.searchsorted(winners, self.starts)]]
+
+
+def divide(values: FloatArray, labels: IntArray, budget: int, eligible: IntArray, labelled: IntArray) -> Territories:
+    """Choose the clusters that the picks come from.
+
+    The largest clusters without a labelled image come first, then the largest with one. Clusters without an eligible image
+    count as empty; if fewer than `budget` remain, new ones are seeded at the eligible images farthest from their centroid.
+
+    Args:
+        values: (n, d) unit rows.
+        labels: (n,) cluster ids, any whole numbers.
+        budget: m <= len(eligible).
+        eligible: sorted rows that may be picked.
+        labelled: sorted rows that have a label already.
+
+    Returns:
+        Territories with exactly `budget` clusters.
+    """
+    ids, compact, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    choices = np.bincount(compact[eligible], minlength=len(ids))
+    covered = np.zeros(len(ids), dtype=bool)
+    covered[compact[labelled]] = True
+    order = np.lexsort((ids, -sizes, covered))
+    chosen = ids[order[choices[order] > 0]][:budget]
+    missing = budget - len(chosen)
+    if missing:
+        seeds = _farthest(values, compact, choices, eligible, missing)
+        labels = labels.copy()
+        labels[seeds] = ids[-1] + 1 + np.arange(missing)
+        chosen = np.concatenate([chosen, labels[seeds]])
+    chosen = np.sort(chosen)
+    mask = np.zeros(len(labels), dtype=bool)
+    mask[eligible] = True
+    slot = np.searchsorted(chosen, labels[eligible])
+    inside = chosen[np.minimum(slot, budget - 1)] == labels[eligible]
+    rows, slot = eligible[inside], slot[inside]
+    members = rows[np.argsort(slot, kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(slot, minlength=budget))[:-1]])
+    return Territories(labels, chosen, mask, members, starts, missing)
+
+
+def _farthest(values: FloatArray, compact: IntArray, choices: IntArray, eligible: IntArray, count: int) -> IntArray:
+    """`count` eligible rows far from their centroid, leaving every cluster at least one eligible row."""
+    from ..clustering import means
+
+    centroids = means(values, compact, len(choices))
+    difference = values[eligible] - centroids[compact[eligible]]
+    far_first = eligible[np.argsort(-np.einsum("ij,ij->i", difference, difference), kind="stable")]
+    spare = choices - 1
+    seeds = []
+    for row in far_first:
+        if spare[compact[row]] > 0:
+            spare[compact[row]] -= 1
+            seeds.append(row)
+            if len(seeds) == count:
+                break
+    return np.asarray(seeds)

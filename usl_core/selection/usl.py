@@ -1,0 +1,215 @@
+"""USL: the densest image of each cluster, regularised by the picks of the other clusters.
+
+    pick of cluster c in round t = argmax over i in S_c of U(i) - lambda * RegBar(i, t)
+    Reg(i, t)    = sum over picks j of round t - 1 outside i's cluster of 1 / ||f_i - f_j||^alpha
+    RegBar(i, t) = m_reg * RegBar(i, t - 1) + (1 - m_reg) * Reg(i, t),    RegBar(i, 1) = 0
+
+Reference: Wang, Lian, Yu: Unsupervised Selective Labeling for More Effective Semi-Supervised Learning, ECCV 2022, section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..clustering import KmeansInit, kmeans
+from ..density import utility
+from ..errors import UslError
+from ..neighbors import find_neighbors
+from ..types import FloatArray, IntArray, Iteration, Neighbors, Selection
+from ..validation import real_number, whole_number
+from .context import SelectionContext
+from .regularizer import Penalty
+from .territories import Territories, divide
+
+_CONVERGED = 1e-6
+_MAX_EXTRA_CLUSTERS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UslParams:
+    """The settings of USL; defaults are the paper's formulas.
+
+    Args:
+        n_neighbors: k of the density estimate, >= 1; reduced to n - 1 with a note.
+        reg_weight: lambda >= 0. Absolute by default; see `relative_weight`.
+        reg_power: alpha in (0, 30], the exponent on the distance between an image and another cluster's pick.
+        reg_momentum: m_reg in [0, 1), how much of the last round's regulariser is kept.
+        n_iterations: T >= 1 rounds; the first is unregularised.
+        horizon_distance: only picks nearer than this plain distance repel; None: all.
+        horizon_picks: only this many nearest picks of other clusters repel; None: all.
+        squared_distances: use squared distances in both U and the penalty (then alpha acts on the square).
+        count_self: the image itself is the first of its k neighbours, at distance 0.
+        kmeans_init: "k-means++" or "random".
+        kmeans_iterations: at most this many steps of k-means.
+        relative_weight: lambda is in units of spread(U) / spread(Reg), so that 1.0 weighs both terms alike on any data.
+            Spread is the distance from the 10th to the 90th percentile over all images, Reg that of the first round's picks.
+
+    Raises:
+        UslError: a value is outside its range.
+    """
+
+    n_neighbors: int = 20
+    reg_weight: float = 0.5
+    reg_power: float = 1.0
+    reg_momentum: float = 0.9
+    n_iterations: int = 10
+    horizon_distance: float | None = None
+    horizon_picks: int | None = None
+    squared_distances: bool = False
+    count_self: bool = False
+    kmeans_init: KmeansInit = "k-means++"
+    kmeans_iterations: int = 100
+    relative_weight: bool = False
+
+    def __post_init__(self) -> None:
+        whole_number(self.n_neighbors, "n_neighbors (k)", 1)
+        real_number(self.reg_weight, "reg_weight (lambda)", 0)
+        real_number(self.reg_power, "reg_power (alpha)", 0, 30, open_low=True)
+        if real_number(self.reg_momentum, "reg_momentum (m_reg)", 0, 1) == 1:
+            raise UslError("reg_momentum (m_reg) must be below 1 but is 1: the regulariser would stay at its start, 0")
+        whole_number(self.n_iterations, "n_iterations (T)", 1)
+        if self.horizon_distance is not None:
+            real_number(self.horizon_distance, "horizon_distance", 0, open_low=True)
+        if self.horizon_picks is not None:
+            whole_number(self.horizon_picks, "horizon_picks", 1)
+        if self.kmeans_init not in ("k-means++", "random"):
+            raise UslError(f"kmeans_init must be 'k-means++' or 'random' but is {self.kmeans_init!r}")
+        whole_number(self.kmeans_iterations, "kmeans_iterations", 1)
+        for name in ("squared_distances", "count_self", "relative_weight"):
+            if not isinstance(getattr(self, name), bool):
+                raise UslError(f"{name} must be True or False but is {getattr(self, name)!r}")
+
+    @classmethod
+    def published(cls) -> UslParams:
+        """The settings of the released CIFAR-10 code, which departs from the formulas: squared distances, alpha 0.5 on the
+        square, k = 400 with the image itself as its first neighbour, k-means from random points."""
+        return cls(
+            n_neighbors=400,
+            reg_weight=0.5,
+            reg_power=0.5,
+            reg_momentum=0.9,
+            n_iterations=10,
+            horizon_distance=2.0,
+            squared_distances=True,
+            count_self=True,
+            kmeans_init="random",
+            kmeans_iterations=200,
+        )
+
+
+def select_usl(values: FloatArray, budget: int, params: UslParams, *, seed: int, context: SelectionContext) -> Selection:
+    """One pick per cluster that maximises utility minus the regulariser.
+
+    Args: as for `usl_core.select`, already validated.
+
+    Returns:
+        Selection in cluster order (the largest cluster first when k-means ran here); `scores` are the regularised
+        utilities of the last round; `info` holds both terms' spreads and the absolute lambda.
+    """
+    n = len(values)
+    graph = context.neighbors or find_neighbors(values, params.n_neighbors, on_progress=context.on_progress)
+    u = utility(graph, params.n_neighbors, squared=params.squared_distances, count_self=params.count_self)
+    labels = context.cluster_labels
+    if labels is None:
+        extra = min(len(context.labelled), _MAX_EXTRA_CLUSTERS)
+        labels = kmeans(
+            values,
+            min(budget + extra, n),
+            init=params.kmeans_init,
+            n_iterations=params.kmeans_iterations,
+            seed=seed,
+            on_progress=context.on_progress,
+        ).labels
+    land = divide(values, labels, budget, context.eligible(n), context.labelled)
+    trace, scores, info = _iterate(values, u, land, graph, context.labelled, params)
+    return Selection(
+        indices=trace[-1].picks,
+        clusters=land.clusters,
+        scores=scores,
+        method="usl",
+        params=params,
+        seed=seed,
+        trace=trace,
+        cluster_labels=land.labels,
+        info=info,
+        notes=_notes(params, land, graph, u),
+    )
+
+
+def _iterate(
+    values: FloatArray, u: FloatArray, land: Territories, graph: Neighbors, labelled: IntArray, params: UslParams
+) -> tuple[tuple[Iteration, ...], NDArray[np.float64], dict[str, float]]:
+    penalty = Penalty(
+        values,
+        land.labels,
+        labelled,
+        power=params.reg_power,
+        squared=params.squared_distances,
+        horizon_distance=params.horizon_distance,
+        horizon_picks=params.horizon_picks,
+    )
+    score = u.astype(np.float64)
+    picks = _first_copies(land.best(score), land, graph)
+    trace = [Iteration(picks, len(picks), float(u[picks].mean(dtype=np.float64)), 0.0)]
+    reg = penalty.update(picks) if params.n_iterations > 1 or params.relative_weight else np.zeros(len(u))
+    weight, info = _absolute_weight(u, reg, params)
+    reg_bar = np.zeros(len(u))
+    while len(trace) < params.n_iterations:
+        reg_bar *= params.reg_momentum
+        reg_bar += (1 - params.reg_momentum) * reg
+        settled = np.all(np.abs(reg_bar - reg) <= _CONVERGED * np.maximum(1.0, reg))
+        score = u - weight * reg_bar
+        before, picks = picks, _first_copies(land.best(score), land, graph)
+        moved = int((picks != before).sum())
+        mean_utility, mean_penalty = float(u[picks].mean(dtype=np.float64)), float(weight * reg_bar[picks].mean())
+        trace.append(Iteration(picks, moved, mean_utility, mean_penalty))
+        # What is left of the way to the limit is a straight line for every score: who wins at both ends wins all along.
+        if moved == 0 and settled and np.array_equal(_first_copies(land.best(u - weight * reg), land, graph), picks):
+            break
+        if moved and len(trace) < params.n_iterations:
+            reg = penalty.update(picks)
+    return tuple(trace), score[picks], info
+
+
+def _absolute_weight(u: FloatArray, reg: NDArray[np.float64], params: UslParams) -> tuple[float, dict[str, float]]:
+    of_u, of_reg = _spread(u), _spread(reg)
+    weight = params.reg_weight
+    if params.relative_weight and of_u > 0 and of_reg > 0:
+        weight *= of_u / of_reg
+    return weight, {"utility_spread": of_u, "penalty_spread": of_reg, "reg_weight": weight}
+
+
+def _spread(term: NDArray[np.floating]) -> float:
+    low, high = np.percentile(term, (10, 90))
+    return float(high - low)
+
+
+def _first_copies(picks: IntArray, land: Territories, graph: Neighbors) -> IntArray:
+    """Where a pick has exact copies in its cluster, their scores differ by rounding only: take the lowest index."""
+    if graph.k_max == 0:
+        return picks
+    picks = picks.copy()
+    for at in np.flatnonzero(graph.distances[picks, 0] == 0):
+        row = picks[at]
+        copies = graph.indices[row][graph.distances[row] == 0]
+        rivals = copies[(copies < row) & land.eligible[copies] & (land.labels[copies] == land.labels[row])]
+        picks[at] = min(rivals, default=row)
+    return picks
+
+
+def _notes(params: UslParams, land: Territories, graph: Neighbors, u: FloatArray) -> tuple[str, ...]:
+    notes = []
+    n = len(u)
+    most = n if params.count_self else n - 1
+    if params.n_neighbors > most:
+        notes.append(f"k was reduced from {params.n_neighbors} to {most}, the most that {n} images allow")
+    k = min(params.n_neighbors - params.count_self, n - 1)
+    copied = int((graph.distances[:, k - 1] == 0).sum()) if k else 0
+    if copied:
+        notes.append(f"{copied} images have {k} or more exact copies; their utility is held at its ceiling, {u.max():,.0f}")
+    if land.n_reseeded:
+        notes.append(f"{land.n_reseeded} clusters had no image left to pick and were re-seeded at the farthest images")
+    return tuple(notes)
