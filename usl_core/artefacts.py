@@ -1,0 +1,94 @@
+"""Results that are worth keeping on disk: the kNN graph and the maps of a feature set, each found or made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from .neighbors import find_neighbors
+from .projection import UMAP_MIN_DIST, UMAP_NEIGHBORS, MapMethod, project, trustworthiness
+from .store import Store, fingerprint
+from .types import Features, FloatArray, Neighbors, Progress
+
+ALGORITHM_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """Coordinates and how they came about.
+
+    Args:
+        xy: (n, 2) float32.
+        method: "pca" or "umap".
+        seed: UMAP's seed.
+        trustworthiness: share of honest neighbours on the map, see `projection.trustworthiness`.
+    """
+
+    xy: FloatArray
+    method: str
+    seed: int
+    trustworthiness: float
+
+    @property
+    def note(self) -> str:
+        """The line that every drawing of this map carries."""
+        name = f"UMAP seed {self.seed}" if self.method == "umap" else self.method.upper()
+        return f"drawn with {name}, trustworthiness {self.trustworthiness:.2f}"
+
+
+def load_or_find_neighbors(
+    features: Features, n_neighbors: int, *, cache_dir: Path | None = None, on_progress: Progress | None = None
+) -> Neighbors:
+    """The exact kNN graph, from the cache if this k (or a larger one that was asked before) is there.
+
+    Args:
+        features: of an image set; their fingerprint is the key.
+        n_neighbors: k, reduced to n - 1.
+        cache_dir: see `Store`.
+        on_progress: see `types.Progress`.
+
+    Returns:
+        Neighbors with k_max >= min(k, n - 1).
+    """
+    store = Store(cache_dir)
+    key = fingerprint("neighbors", ALGORITHM_VERSION, features.fingerprint)
+    k = min(n_neighbors, len(features) - 1)
+    entry = store.load("neighbors", key)
+    if entry is None or entry.arrays["indices"].shape[1] < k:
+        graph = find_neighbors(features, n_neighbors, on_progress=on_progress)
+        entry = store.save("neighbors", key, {"indices": graph.indices, "distances": graph.distances})
+    return Neighbors(indices=entry.arrays["indices"], distances=entry.arrays["distances"])
+
+
+def load_or_draw_map(
+    features: Features,
+    neighbors: Neighbors,
+    method: MapMethod = "umap",
+    seed: int = 0,
+    *,
+    cache_dir: Path | None = None,
+) -> Map:
+    """The map of a feature set, from the cache if it is there.
+
+    Args:
+        features: of an image set; their fingerprint is the key.
+        neighbors: its kNN graph.
+        method: "pca" or "umap".
+        seed: UMAP's.
+        cache_dir: see `Store`.
+
+    Returns:
+        Map with its trustworthiness.
+    """
+    store = Store(cache_dir)
+    recipe = [UMAP_NEIGHBORS, UMAP_MIN_DIST, seed, version("umap-learn")] if method == "umap" else []
+    key = fingerprint("map", ALGORITHM_VERSION, features.fingerprint, method, recipe)
+    entry = store.load("maps", key)
+    if entry is None:
+        xy = project(features, neighbors, method, seed)
+        trust = np.array(trustworthiness(features, xy))
+        entry = store.save("maps", key, {"xy": xy, "trustworthiness": trust.reshape(1)})
+    return Map(entry.arrays["xy"], method, seed, float(entry.arrays["trustworthiness"][0]))

@@ -1,0 +1,147 @@
+"""Several methods on the same images at the same budget, over several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import UslError
+from .metrics import Scorecard, default_radius, score_selection
+from .neighbors import find_neighbors
+from .selection import methods as known_methods
+from .selection import runs_as, select
+from .types import Features, Neighbors, Progress, Selection
+from .validation import same_images, whole_number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """The picks and scores of each method for each seed.
+
+    Args:
+        features: what was selected from.
+        neighbors: its kNN graph.
+        budget: m.
+        seeds: the seeds, in order.
+        n_neighbors: k of the density percentile and of the coverage radius, the same for every method.
+        selections: per method, one Selection per seed; under the name that it ran as (see `runs_as`).
+        scorecards: per method, one Scorecard per seed, under the same names.
+    """
+
+    features: Features
+    neighbors: Neighbors
+    budget: int
+    seeds: tuple[int, ...]
+    n_neighbors: int
+    selections: Mapping[str, tuple[Selection, ...]]
+    scorecards: Mapping[str, tuple[Scorecard, ...]]
+
+    def mean_and_sd(self, method: str, key: str) -> tuple[float, float]:
+        """Mean and sample standard deviation over the seeds of one number of the scorecards.
+
+        Args:
+            method: one of the compared methods.
+            key: `Metric.key`.
+
+        Returns:
+            (mean, sd); sd is NaN for a single seed, both are NaN where the number is unknown.
+        """
+        values = np.array([getattr(card, key) for card in self.scorecards[method]])
+        return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+def compare(
+    features: Features,
+    budget: int,
+    methods: Sequence[str] = ("random", "stratified", "usl"),
+    *,
+    seeds: Sequence[int] = (0,),
+    params: Mapping[str, Any] | None = None,
+    neighbors: Neighbors | None = None,
+    on_progress: Progress | None = None,
+) -> Comparison:
+    """Run each method once per seed on the same features and score every selection.
+
+    Args:
+        features: of an image set; its labels, if any, feed `stratified` and the class scores.
+        budget: m.
+        methods: names from `methods()`, without repetition.
+        seeds: whole numbers >= 0, without repetition.
+        params: parameter objects by method; missing ones mean defaults.
+        neighbors: a kNN graph of the same rows, to avoid a new search.
+        on_progress: see `types.Progress`.
+
+    Returns:
+        Comparison.
+
+    Raises:
+        UslError: no or repeated methods or seeds, or what `select` refuses.
+    """
+    if not isinstance(features, Features):
+        raise UslError(f"features must be what encode returns but is a {type(features).__name__}")
+    methods, seeds = _each_once(methods, "methods"), _each_once(seeds, "seeds")
+    unknown = [method for method in methods if method not in known_methods()]
+    if unknown:
+        raise UslError(f"methods must be among {', '.join(known_methods())} but hold {unknown[0]!r}")
+    for seed in seeds:
+        whole_number(seed, "seed", 0)
+    params = {} if params is None else params
+    if not isinstance(params, Mapping) or not set(params) <= set(known_methods()):
+        raise UslError(f"params must map names of methods ({', '.join(known_methods())}) to parameters but is {params!r:.80}")
+    k = max((p.n_neighbors for p in params.values() if hasattr(p, "n_neighbors")), default=20)
+    graph = find_neighbors(features, k) if neighbors is None else same_images(neighbors, len(features))
+    n_classes = len(features.images.class_names) or None
+    radius = default_radius(graph, k)
+    asked: dict[str, str] = {}
+    for method in methods:
+        asked.setdefault(runs_as(method, features.images.labels is not None), method)
+    selections: dict[str, list[Selection]] = {name: [] for name in asked}
+    scorecards: dict[str, list[Scorecard]] = {name: [] for name in asked}
+    for done, seed in enumerate(seeds):
+        for at, (name, method) in enumerate(asked.items()):
+            if on_progress:
+                on_progress((done + at / len(asked)) / len(seeds), f"{name}, seed {seed}")
+            chosen = select(
+                features,
+                budget,
+                method,
+                params=params.get(method),
+                seed=seed,
+                labels=features.images.labels,
+                neighbors=graph,
+            )
+            selections[name].append(chosen)
+            scorecards[name].append(
+                score_selection(
+                    features,
+                    chosen,
+                    graph,
+                    labels=features.images.labels,
+                    n_classes=n_classes,
+                    n_neighbors=k,
+                    radius=radius,
+                )
+            )
+    if on_progress:
+        on_progress(1.0, f"{len(asked)} methods, {len(seeds)} seeds")
+    return Comparison(
+        features=features,
+        neighbors=graph,
+        budget=budget,
+        seeds=tuple(seeds),
+        n_neighbors=k,
+        selections={method: tuple(runs) for method, runs in selections.items()},
+        scorecards={method: tuple(runs) for method, runs in scorecards.items()},
+    )
+
+
+def _each_once(chosen: Any, name: str) -> list[Any]:
+    if isinstance(chosen, str) or not isinstance(chosen, Iterable):
+        raise UslError(f"{name} must be a list but is {chosen!r:.80}")
+    items = list(chosen)
+    if not items or any(item in items[:at] for at, item in enumerate(items)):
+        raise UslError(f"{name} must be one or more, each once, but are {', '.join(map(str, items)) or 'none'}")
+    return items
