@@ -1,0 +1,42 @@
+"""File names as people may see them: short, on one line, and unable to act as markup or to reorder the text around them."""
+
+from __future__ import annotations
+
+import unicodedata
+from html import escape
+
+ELLIPSIS = "…"
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible formatting (direction overrides too), surrogates, line breaks
+_JOINERS = "\u200c\u200d"  # harmless, and needed to spell Persian, Hindi and family emoji
+
+
+def display_name(name: str, limit: int = 60) -> str:
+    """`name` with unprintable characters spelled out and its middle replaced by an ellipsis where it is too long.
+
+    Args:
+        name: any text, e.g. a path.
+        limit: the most characters to return, at least 3; beginning and end (with the extension) are kept.
+
+    Returns:
+        One line of at most `limit` characters. It may still hold `<` and `&`: escape it where it becomes markup.
+    """
+    shown = name if name.isascii() and name.isprintable() else "".join(map(_visible, name))
+    if len(shown) <= limit:
+        return shown
+    tail = (limit - 1) * 3 // 5
+    return shown[: limit - 1 - tail] + ELLIPSIS + shown[len(shown) - tail :]
+
+
+def hover_name(name: str, limit: int = 60) -> str:
+    """`display_name` for plotly's hover text, which takes a few HTML tags and entities for markup.
+
+    The directional isolate around a name in Hebrew or Arabic keeps it from reordering what follows on the line.
+    """
+    shown = escape(display_name(name, limit), quote=False)
+    return shown if shown.isascii() else f"\u2068{shown}\u2069"
+
+
+def _visible(character: str) -> str:
+    if character in _JOINERS or unicodedata.category(character) not in _HIDDEN:
+        return character
+    return f"\\u{ord(character):04x}"
