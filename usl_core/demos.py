@@ -1,0 +1,252 @@
+"""Bundled data, offline and ready at once: two image collections with everything precomputed, and 2-D toys.
+
+A demo is two files in assets/demos: `<name>.zip`, a collection like any user's, and `<name>.npz`, what the library
+computed from it. `python -m usl_core.build_demos` makes both again. Loading needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UslError
+from .types import Features, FloatArray, ImageSet, Neighbors
+
+ASSETS = Path(__file__).parent.parent / "assets" / "demos"
+FORMAT_VERSION = 1
+# NumPy parses each header with `ast`, which fails now and then in several threads at once on Python 3.11.
+_PARSING = threading.Lock()
+BUILD_COMMAND = "python -m usl_core.build_demos"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoCard:
+    """What a user reads before choosing a demo.
+
+    Args:
+        name: what `load_demo` takes.
+        title: a few words.
+        description: one sentence.
+        n: number of images.
+        n_classes: number of classes.
+        source: where the images come from.
+        licence: what one may do with them.
+    """
+
+    name: str
+    title: str
+    description: str
+    n: int
+    n_classes: int
+    source: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Demo:
+    """A bundled collection and what the library computed from it; all arrays are read-only.
+
+    Args:
+        card: its description.
+        images: the image set of the bundled zip, labels included.
+        features: `encode(images, "pixels:pca")`.
+        neighbors: `find_neighbors(features.values, 200)`.
+        maps: (n, 2) float32 coordinates, "umap" (seed 0) and "pca".
+        trustworthiness: of each map, in [0, 1].
+    """
+
+    card: DemoCard
+    images: ImageSet
+    features: Features
+    neighbors: Neighbors
+    maps: Mapping[str, FloatArray]
+    trustworthiness: Mapping[str, float]
+
+
+_CARDS = (
+    DemoCard(
+        name="digits",
+        title="Handwritten digits",
+        description="Real handwritten digits of 8 x 8 pixels; the ten classes are of nearly equal size.",
+        n=1797,
+        n_classes=10,
+        source="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998; the copy in scikit-learn",
+        licence="CC BY 4.0",
+    ),
+    DemoCard(
+        name="shapes",
+        title="Shapes with a long tail",
+        description="Drawn shapes in twelve classes, from a quarter of the images down to half a percent, "
+        "with near-duplicates, exact duplicates and broken frames.",
+        n=2390,
+        n_classes=12,
+        source="drawn by this project (usl_core/shapes.py)",
+        licence="MIT",
+    ),
+)
+
+
+def demo_cards() -> list[DemoCard]:
+    """The bundled collections."""
+    return list(_CARDS)
+
+
+def load_demo(name: str, directory: Path | str | None = None) -> Demo:
+    """A bundled collection with features, neighbours and maps, without computing anything.
+
+    Args:
+        name: the name of one of `demo_cards()`.
+        directory: where `<name>.zip` and `<name>.npz` lie; None means the bundled ones.
+
+    Raises:
+        UslError: no such demo, or its files are missing, damaged, or do not belong together.
+    """
+    card = next((card for card in _CARDS if card.name == name), None)
+    if card is None:
+        raise UslError(f"there is no demo named {name!r}; the demos are {_listed([card.name for card in _CARDS])}")
+    folder = ASSETS if directory is None else Path(directory)
+    try:
+        stored = _read_arrays(folder / f"{name}.npz")
+        if file_digest(folder / f"{name}.zip") != stored["zip_digest"].item():
+            raise ValueError(f"{name}.zip is not the file that {name}.npz was made from")
+        return _demo(card, folder / f"{name}.zip", stored)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        where = "" if directory is None else f" --out {folder}"
+        raise UslError(
+            f"the files of the demo {name!r} cannot be used ({_cause(error)}); "
+            f"make them again with: {BUILD_COMMAND} --demo {name}{where}"
+        ) from error
+
+
+def file_digest(path: Path) -> str:
+    """A 128-bit hex digest of a file's bytes; ties a demo's .npz to its .zip."""
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{Path(error.filename).name} is missing"
+    return f"no entry {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with _PARSING, path.open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError(f"{path.name} is not an .npz file")
+        stored = {key: archive[key] for key in archive.files}
+    if int(stored["format"]) != FORMAT_VERSION:
+        raise ValueError(f"{path.name} has format {int(stored['format'])} but this version reads {FORMAT_VERSION}")
+    for array in stored.values():
+        array.setflags(write=False)
+    return stored
+
+
+def _demo(card: DemoCard, archive: Path, stored: Mapping[str, np.ndarray]) -> Demo:
+    images = ImageSet(
+        root=archive,
+        paths=tuple(stored["paths"].tolist()),
+        digests=tuple(stored["digests"].tolist()),
+        labels=stored["labels"],
+        class_names=tuple(stored["class_names"].tolist()),
+        fingerprint=stored["image_fingerprint"].item(),
+    )
+    features = Features(
+        values=stored["features"],
+        fingerprint=stored["feature_fingerprint"].item(),
+        encoder=stored["encoder"].item(),
+        images=images,
+    )
+    indices = stored["indices"].astype(np.int32)
+    indices.setflags(write=False)
+    return Demo(
+        card=card,
+        images=images,
+        features=features,
+        neighbors=Neighbors(indices=indices, distances=stored["distances"]),
+        maps={"umap": stored["xy"], "pca": stored["xy_pca"]},
+        trustworthiness={key: float(stored[f"trustworthiness_{key}"]) for key in ("umap", "pca")},
+    )
+
+
+Toy = tuple[FloatArray, NDArray[np.int32]]
+
+
+def toys() -> list[str]:
+    """The names of the 2-D point sets for `load_toy`."""
+    return list(_TOYS)
+
+
+def load_toy(name: str, seed: int = 0) -> Toy:
+    """A 2-D point set to explain selection with.
+
+    The points are coordinates, not unit rows: functions that take features would project them onto the unit circle.
+
+    Args:
+        name: one of `toys()`.
+        seed: whole number >= 0 of the random draw.
+
+    Returns:
+        points (n, 2) float32 roughly within [-1.2, 1.2], and labels (n,) int32, the group that each was drawn from.
+
+    Raises:
+        UslError: no such toy, or an invalid seed.
+    """
+    if name not in _TOYS:
+        raise UslError(f"there is no toy named {name!r}; the toys are {_listed(toys())}")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise UslError(f"seed must be a whole number of at least 0 but is {seed!r}")
+    groups = _TOYS[name](np.random.default_rng(int(seed)))
+    labels = np.repeat(np.arange(len(groups), dtype=np.int32), [len(group) for group in groups])
+    return np.concatenate(groups).astype(np.float32), labels
+
+
+def _gaussians(rng: np.random.Generator, recipe: list[tuple[float, float, float, int]]) -> list[np.ndarray]:
+    """Round blobs from (x, y, standard deviation, size)."""
+    return [rng.normal((x, y), spread, (size, 2)) for x, y, spread, size in recipe]
+
+
+def _blobs(rng: np.random.Generator) -> list[np.ndarray]:
+    recipe = [(-0.75, 0.65, 0.13, 150), (-0.1, 0.8, 0.05, 80), (0.7, 0.6, 0.17, 110), (-0.85, -0.1, 0.05, 40)]
+    recipe += [(0.0, 0.1, 0.1, 120), (0.85, -0.2, 0.07, 60), (-0.5, -0.7, 0.16, 90), (0.4, -0.75, 0.05, 30)]
+    return _gaussians(rng, recipe)
+
+
+def _long_tail(rng: np.random.Generator) -> list[np.ndarray]:
+    recipe = [(-0.2, 0.0, 0.2, 500), (0.75, 0.6, 0.07, 40), (0.8, -0.05, 0.06, 30), (0.55, -0.75, 0.06, 24)]
+    recipe += [(-0.15, -0.95, 0.05, 18), (-0.9, -0.75, 0.05, 14), (-1.0, 0.75, 0.05, 10), (0.05, 1.0, 0.05, 8)]
+    return _gaussians(rng, recipe)
+
+
+def _moons(rng: np.random.Generator) -> list[np.ndarray]:
+    angle = np.pi * rng.random(300)
+    arc = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    upper, lower = arc[:200] - [0.5, 0.2], [0.5, 0.2] - arc[200:]
+    return [0.75 * group + rng.normal(0, 0.05, group.shape) for group in (upper, lower)]
+
+
+def _rings(rng: np.random.Generator) -> list[np.ndarray]:
+    sizes = {0.15: 60, 0.55: 140, 1.0: 220}
+    angles = [2 * np.pi * rng.random(size) for size in sizes.values()]
+    circles = [r * np.stack([np.cos(a), np.sin(a)], axis=1) for r, a in zip(sizes, angles, strict=True)]
+    return [circle + rng.normal(0, 0.04, circle.shape) for circle in circles]
+
+
+_TOYS: dict[str, Callable[[np.random.Generator], list[np.ndarray]]] = {
+    "blobs": _blobs,
+    "long-tail": _long_tail,
+    "moons": _moons,
+    "rings": _rings,
+}
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names)
