@@ -1,0 +1,268 @@
+"""The command line as a user meets it: what it prints, what it writes, how it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from usl_core.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """60 images in three classes, one broken file, names that want care."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "my images"
+    for at, name in enumerate(("cat", "dog, big", "emu")):
+        (root / name).mkdir(parents=True)
+        base = rng.integers(0, 255, (8, 8, 3))
+        for number in range(20):
+            pixels = np.clip(base + rng.normal(scale=20 + 5 * at, size=(8, 8, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).resize((40, 40)).save(root / name / f"{number}.png")
+    (root / "cat" / "broken.jpg").write_bytes(b"no image")
+    return root
+
+
+def run(*arguments: str | Path) -> int:
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def read_picks(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("method", ["random", "stratified", "cluster-stratified", "usl"])
+def test_select_writes_what_it_picked(folder, tmp_path, capsys, method):
+    out = tmp_path / "out"
+    assert run("select", folder, "--budget", 7, "--method", method, "--seed", 3, "--out", out) == 0
+    printed = capsys.readouterr().out.split("\n")[:-1]
+    rows = read_picks(out / "picks.csv")
+    assert (out / "picks.csv").read_text().splitlines()[0] == "rank,path,index,method,seed,cluster,label,density,score"
+    assert [row["path"] for row in rows] == printed
+    assert len(set(printed)) == 7
+    assert [int(row["rank"]) for row in rows] == list(range(1, 8))
+    assert np.load(out / "picks.npy").tolist() == [int(row["index"]) for row in rows]
+    for row in rows:
+        assert (folder / row["path"]).is_file()
+        assert row["label"] == row["path"].split("/")[0]
+        assert (row["method"], row["seed"]) == (method, "3")
+        assert np.isfinite(float(row["density"]))
+        assert (row["score"] != "") == (method == "usl")
+
+
+def test_from_repeats_the_run_exactly(folder, tmp_path, capsys):
+    first, second = tmp_path / "a", tmp_path / "b"
+    options = [
+        "--lambda",
+        0.2,
+        "--alpha",
+        2,
+        "--k",
+        9,
+        "--momentum",
+        0.5,
+        "--iterations",
+        4,
+        "--relative",
+        "--horizon-picks",
+        3,
+    ]
+    vetoed = tmp_path / "vetoed.txt"
+    vetoed.write_text("cat/0.png\nemu/3.png\n")
+    assert run("select", folder, "--budget", 9, "--seed", 5, *options, "--vetoed", vetoed, "--out", first) == 0
+    assert run("select", "--from", first / "run.json", "--out", second) == 0
+    for name in ("picks.csv", "picks.npy"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    record = json.loads((first / "run.json").read_text())
+    assert json.loads((second / "run.json").read_text())["params"] == record["params"]
+    assert record["params"]["reg_weight"] == 0.2
+    assert record["versions"]["numpy"] == np.__version__
+
+
+def test_from_notices_that_the_images_changed(folder, tmp_path, capsys):
+    assert run("select", folder, "--budget", 3, "--out", tmp_path / "a") == 0
+    Image.new("RGB", (40, 40), "red").save(folder / "cat" / "1.png")
+    assert run("select", "--from", tmp_path / "a" / "run.json") == 2
+    assert "changed" in capsys.readouterr().err
+
+
+def test_from_refuses_what_would_change_the_run(folder, tmp_path, capsys):
+    assert run("select", folder, "--budget", 3, "--out", tmp_path / "a") == 0
+    capsys.readouterr()
+    assert run("select", "--from", tmp_path / "a" / "run.json", "--budget", 4) == 2
+    assert "budget cannot be changed" in capsys.readouterr().err
+
+
+def test_labelled_and_vetoed_images_are_never_picked(folder, tmp_path, capsys):
+    assert run("select", folder, "--budget", 20, "--method", "random", "--out", tmp_path / "a") == 0
+    before = set(capsys.readouterr().out.splitlines())
+    options = ["--labelled", tmp_path / "a" / "picks.csv"]
+    assert run("select", folder, "--budget", 40, *options) == 0
+    after = set(capsys.readouterr().out.splitlines())
+    assert len(after) == 40
+    assert not before & after
+    assert run("select", folder, "--budget", 41, *options) == 2
+    assert "[1, 40]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["plain.png", "line\nbreak, and comma.png", 'say "cheese".png', " spaces .png", "\u2028.png"])
+def test_lists_of_images_find_any_name(folder, tmp_path, capsys, name):
+    Image.new("RGB", (40, 40), "red").save(folder / "cat" / name)
+    assert run("select", folder, "--budget", 61, "--out", tmp_path / "all") == 0
+    rows = read_picks(tmp_path / "all" / "picks.csv")
+    kept = [row for row in rows if row["path"] == f"cat/{name}"]
+    assert len(kept) == 1
+    header = (tmp_path / "all" / "picks.csv").read_text().split("\n")[0].split(",")
+    with (tmp_path / "veto.csv").open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, header)
+        writer.writeheader()
+        writer.writerows(kept)
+    capsys.readouterr()
+    assert run("select", folder, "--budget", 60, "--vetoed", tmp_path / "veto.csv", "--out", tmp_path / "b") == 0
+    assert f"cat/{name}" not in {row["path"] for row in read_picks(tmp_path / "b" / "picks.csv")}
+
+
+def test_compare_prints_mean_and_spread_and_writes_a_report(folder, tmp_path, capsys):
+    report = tmp_path / "report"
+    assert run("compare", folder, "--budget", 6, "--seeds", 3, "--map", "pca", "--report", report) == 0
+    out = capsys.readouterr().out
+    assert "random" in out.splitlines()[0]
+    covered = next(line for line in out.splitlines() if line.startswith("Classes covered"))
+    assert covered.count("±") == 3
+    page = (report / "report.html").read_text(encoding="utf-8")
+    assert "dog, big" in page
+
+
+def test_compare_works_on_a_demo(capsys):
+    assert run("compare", "demo:digits", "--budget", 10, "--methods", "random,usl") == 0
+    assert "Nearest-pick accuracy" in capsys.readouterr().out
+
+
+def test_encode_says_what_it_made(folder, capsys):
+    assert run("encode", folder) == 0
+    captured = capsys.readouterr()
+    assert "images       60" in captured.out
+    assert "problems     1" in captured.out
+    assert "broken.jpg" in captured.err
+
+
+def test_lists(capsys):
+    assert run("methods") == 0
+    assert "usl" in capsys.readouterr().out
+    assert run("encoders") == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("pixels:pca", "torchvision:resnet18", "torchvision:vit_b_16"))
+
+
+def test_help_teaches(capsys):
+    assert run("--help") == 0
+    out = capsys.readouterr().out
+    assert "examples:" in out
+    for command in ("select", "compare", "encode", "methods", "encoders"):
+        assert command in out
+        assert run(command, "--help") == 0
+
+
+MISTAKES = {
+    "no command": ([], "COMMAND"),
+    "unknown command": (["sleect"], "sleect"),
+    "no folder": (["select", "--budget", "3"], "folder"),
+    "folder is missing": (["select", "FOLDER/nowhere", "--budget", "3"], "nowhere"),
+    "no budget": (["select", "FOLDER"], "--budget"),
+    "budget too large": (["select", "FOLDER", "--budget", "61"], "[1, 60]"),
+    "budget zero": (["select", "FOLDER", "--budget", "0"], "but is 0"),
+    "budget no number": (["select", "FOLDER", "--budget", "many"], "many"),
+    "unknown method": (["select", "FOLDER", "--budget", "3", "--method", "magic"], "magic"),
+    "unknown encoder": (["select", "FOLDER", "--budget", "3", "--encoder", "magic"], "magic"),
+    "negative lambda": (["select", "FOLDER", "--budget", "3", "--lambda=-1"], "lambda"),
+    "alpha zero": (["select", "FOLDER", "--budget", "3", "--alpha", "0"], "alpha"),
+    "negative seed": (["select", "FOLDER", "--budget", "3", "--seed=-1"], "seed"),
+    "usl setting beside random": (["select", "FOLDER", "--budget", "3", "--method", "random", "--k", "3"], "n_neighbors"),
+    "usl setting without usl": (["compare", "FOLDER", "--budget", "3", "--methods", "random", "--k", "3"], "n_neighbors"),
+    "unknown demo": (["select", "demo:cats", "--budget", "3"], "cats"),
+    "no such record": (["select", "--from", "FOLDER/run.json"], "run.json"),
+    "record is no record": (["select", "--from", "FOLDER/cat/broken.jpg"], "broken.jpg"),
+    "unknown image vetoed": (["select", "FOLDER", "--budget", "3", "--vetoed", "FOLDER/list.txt"], "list.txt"),
+    "methods twice": (["compare", "FOLDER", "--budget", "3", "--methods", "usl,usl"], "usl, usl"),
+    "no methods": (["compare", "FOLDER", "--budget", "3", "--methods", ","], "methods"),
+    "no seeds": (["compare", "FOLDER", "--budget", "3", "--seeds", "0"], "seeds"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_clear_line_and_status_2(folder, capsys, arguments, named):
+    assert run(*(argument.replace("FOLDER", str(folder)) for argument in arguments)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert named in error
+
+
+def test_progress_shows_on_a_terminal_only(folder, tmp_path):
+    command = [sys.executable, "-m", "usl_core", "encode", str(folder)]
+    environment = {**os.environ, "USL_CACHE_DIR": str(tmp_path / "cache"), "COLUMNS": "120"}
+    silent = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert "%" not in silent.stderr
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 120))
+    environment["USL_CACHE_DIR"] = str(tmp_path / "other")
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=slave)
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:  # Linux reports the end of a terminal as an error
+            break
+        if not piece:
+            break
+        seen += piece
+    assert process.wait() == 0
+    os.close(master)
+    assert b"encode" in seen
+    assert b"%" in seen
+
+
+def test_a_closed_pipe_is_no_traceback(folder):
+    command = f"{sys.executable} -m usl_core select demo:digits --budget 500 --method random | head -1"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_interrupting_leaves_a_sentence(tmp_path):
+    environment = {**os.environ, "USL_CACHE_DIR": str(tmp_path / "cache")}
+    code = (
+        "import sys, time; from usl_core import commands, cli\n"
+        "def slow(options):\n    print('started', flush=True); time.sleep(30)\n"
+        "commands.run_methods = slow; sys.exit(cli.main(['methods']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"started\n"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"interrupted" in error
+    assert b"Traceback" not in error

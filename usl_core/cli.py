@@ -1,0 +1,144 @@
+"""The command line: what can be asked for, and how it is spelled. What it does stands in commands.py."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from . import commands
+from .errors import Cancelled, UslError
+
+_DESCRIPTION = """\
+Which m images of a folder should be labelled? Select them by random, stratified or USL selection (Unsupervised Selective
+Labeling, ECCV 2022), or compare the methods side by side."""
+
+_EXAMPLES = """\
+examples:
+  python -m usl_core select photos --budget 40 --out picks        40 images of the folder photos, by USL
+  python -m usl_core select photos --from picks/run.json --out b  the same picks again
+  python -m usl_core compare photos --budget 40 --seeds 10 --report report
+                                                                  one HTML page: maps, galleries, scores
+  python -m usl_core compare demo:digits --budget 20              on a bundled data set
+  python -m usl_core encode photos --encoder torchvision:resnet18 features only, into the cache
+
+A folder may also be a .zip archive, or demo:digits or demo:shapes. Class subfolders, if there are any, give labels.
+The cache lies in USL_CACHE_DIR, or where this platform keeps caches."""
+
+_SELECT_HELP = """\
+Writes picks.csv (rank, path, ...), picks.npy (row numbers) and run.json (everything needed to repeat the run) into --out,
+and prints the picked paths. Without --out it only prints."""
+
+_COMPARE_HELP = """\
+Runs every method at the same budget on the same images, once per seed, and prints mean and standard deviation of each
+score. --report writes one self-contained HTML file with the maps, galleries and scores."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see: {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m usl_core`."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog="python -m usl_core", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=raw)
+    actions = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+
+    select = actions.add_parser(
+        "select", help="pick the images to label", description=_SELECT_HELP, formatter_class=raw, epilog=_EXAMPLES
+    )
+    select.add_argument("folder", nargs="?", help="folder, .zip or demo:NAME (may be left out with --from)")
+    select.add_argument("--from", dest="record", metavar="RUN.JSON", help="repeat that run exactly")
+    select.add_argument("--budget", "-m", type=int, metavar="M", help="how many images to pick")
+    select.add_argument("--method", help="see `methods` (default: usl)")
+    select.add_argument("--seed", type=int, metavar="S", help="random seed (default: 0)")
+    select.add_argument(
+        "--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a picks.csv"
+    )
+    select.add_argument("--vetoed", metavar="FILE", help="images that must not be picked, in the same form")
+    select.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy and run.json go")
+    _add_encoding(select)
+    _add_usl(select)
+    select.set_defaults(run=commands.run_select)
+
+    compare = actions.add_parser(
+        "compare", help="several methods side by side", description=_COMPARE_HELP, formatter_class=raw, epilog=_EXAMPLES
+    )
+    compare.add_argument("folder", help="folder, .zip or demo:NAME")
+    compare.add_argument("--budget", "-m", type=int, required=True, metavar="M", help="how many images each method picks")
+    compare.add_argument("--methods", default="random,stratified,usl", metavar="A,B,...", help="default: %(default)s")
+    compare.add_argument("--seeds", type=int, default=1, metavar="N", help="run seeds 0 to N-1 (default: 1)")
+    compare.add_argument("--report", metavar="DIR", help="write report.html there")
+    compare.add_argument("--map", choices=("umap", "pca"), default="umap", help="map of the report (default: umap)")
+    _add_encoding(compare)
+    _add_usl(compare)
+    compare.set_defaults(run=commands.run_compare)
+
+    encode = actions.add_parser("encode", help="compute features into the cache", formatter_class=raw, epilog=_EXAMPLES)
+    encode.add_argument("folder", help="folder, .zip or demo:NAME")
+    _add_encoding(encode)
+    encode.set_defaults(run=commands.run_encode)
+
+    methods = actions.add_parser("methods", help="list the selection methods")
+    methods.set_defaults(run=commands.run_methods)
+    encoders = actions.add_parser("encoders", help="list the encoders")
+    encoders.set_defaults(run=commands.run_encoders)
+    return parser
+
+
+def _add_encoding(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("features")
+    group.add_argument("--encoder", metavar="NAME", help="see `encoders` (default: pixels:pca, which needs no weights)")
+    group.add_argument("--device", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
+    group.add_argument(
+        "--precision", choices=("float32", "bfloat16"), help="bfloat16 changes the third digit (default: float32)"
+    )
+    group.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
+    group.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
+
+
+def _add_usl(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("USL (the paper's symbol in brackets)", argument_default=argparse.SUPPRESS)
+    group.add_argument("--preset", choices=("paper", "published"), help="start from the formulas or the released CIFAR-10 code")
+    group.add_argument(
+        "--k", dest="n_neighbors", type=int, metavar="K", help="neighbours of the density estimate (default: 20)"
+    )
+    group.add_argument("--lambda", dest="reg_weight", type=float, metavar="L", help="weight of the regulariser (default: 0.5)")
+    group.add_argument("--alpha", dest="reg_power", type=float, metavar="A", help="its exponent on the distance (default: 1)")
+    group.add_argument("--momentum", dest="reg_momentum", type=float, metavar="F", help="[m_reg] (default: 0.9)")
+    group.add_argument("--iterations", dest="n_iterations", type=int, metavar="T", help="rounds of picking (default: 10)")
+    group.add_argument("--horizon-distance", type=float, metavar="D", help="only picks nearer than this repel")
+    group.add_argument("--horizon-picks", type=int, metavar="H", help="only the H nearest picks repel")
+    group.add_argument(
+        "--relative", dest="relative_weight", action="store_true", help="lambda 1 weighs both terms' spreads alike"
+    )
+    group.add_argument("--squared-distances", action="store_true", help="square the distances, as the released code does")
+    group.add_argument("--count-self", action="store_true", help="count an image as its own first neighbour")
+    group.add_argument("--kmeans-init", choices=("k-means++", "random"), help="default: k-means++")
+    group.add_argument("--kmeans-iterations", type=int, metavar="N", help="default: 100")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        Exit status: 0 done, 2 a mistake in the input (one line on standard error), 130 interrupted.
+    """
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        options = build_parser().parse_args(arguments)
+        options.run(options)
+        sys.stdout.flush()
+    except UslError as error:
+        print("error:", " ".join(str(error).split("\n")), file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, Cancelled):
+        print("\ninterrupted; finished parts are in the cache and the next run goes on from there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
