@@ -1,0 +1,79 @@
+"""A real server and a real browser for tests and screenshots."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+from .find_browser import FLAGS, find_browser
+
+ROOT = Path(__file__).resolve().parents[2]
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+START_SECONDS = 60
+
+
+@contextmanager
+def running_app(**environment: str) -> Iterator[str]:
+    """Start the app on a free port of this machine and give its address; stop it afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "USL_CACHE_DIR": cache, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_up(f"http://127.0.0.1:{port}", server, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def _wait_until_up(address: str, server: subprocess.Popen[bytes], log: object) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        if server.poll() is not None or time.monotonic() > deadline:
+            log.seek(0)  # type: ignore[attr-defined]
+            raise RuntimeError(f"the app did not start:\n{log.read()[-3000:]}")  # type: ignore[attr-defined]
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+
+
+@contextmanager
+def fresh_browser(**options: object) -> Iterator[BrowserContext]:
+    """A browser with a new, empty profile."""
+    executable = find_browser()
+    if executable is None:
+        raise RuntimeError("no browser was found; run `make test`, which installs one")
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
+        context = playwright.chromium.launch_persistent_context(profile, executable_path=executable, args=FLAGS, **options)  # type: ignore[arg-type]
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+def settle(page: Page, timeout_s: float = 60) -> None:
+    """Wait until the script has finished and the page stands still."""
+    page.wait_for_selector(IDLE, timeout=timeout_s * 1000)
+    page.wait_for_timeout(300)
+    page.wait_for_selector(IDLE, timeout=timeout_s * 1000)
