@@ -1,0 +1,38 @@
+"""`python -m benchmarks` runs all groups; name one or more (selection, encoding, start) to run only those."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from importlib import import_module
+
+from .harness import Row, table
+
+GROUPS = ("start", "selection", "encoding")
+
+
+def main() -> int:
+    """Print the table; exit status 1 if a promise was missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"among {', '.join(GROUPS)}; default: all")
+    chosen = parser.parse_args().groups or list(GROUPS)
+    if unknown := set(chosen) - set(GROUPS):
+        parser.error(f"unknown group {sorted(unknown)[0]!r}; there are {', '.join(GROUPS)}")
+    rows: list[Row] = []
+    for group in chosen:
+        print(f"measuring {group} ...", file=sys.stderr)
+        rows += import_module(f"benchmarks.{group}").rows()
+    print(table(rows))
+    print(f"\n{platform.machine()}, {_cores()} cores, Python {platform.python_version()}")
+    return 0 if all(row.kept for row in rows) else 1
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

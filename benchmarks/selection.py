@@ -1,0 +1,90 @@
+"""USL at n = 50,000, d = 128, k = 400, m = 40: time beside faiss and scikit-learn, live sliders, peak memory."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+import usl_core as usl
+
+from .harness import Row, in_child, medians, seconds
+
+N, DIM, K, BUDGET = 50_000, 128, 400, 40
+
+_MEMORY = """
+import json, sys
+from benchmarks.harness import peak_memory_mb
+from benchmarks.selection import made_up_features, usl_once, rival_once
+x = made_up_features()
+{"ours": usl_once, "rival": rival_once}[sys.argv[1]](x)
+print(json.dumps({"mb": peak_memory_mb()}))
+"""
+
+
+def made_up_features(n: int = N) -> np.ndarray:
+    """(n, 128) float32 unit rows around 60 centres of unequal weight, with overlap."""
+    rng = np.random.default_rng(0)
+    weight = rng.dirichlet(np.ones(60))
+    centres = rng.normal(size=(60, DIM)).astype(np.float32)
+    x = centres[rng.choice(60, size=n, p=weight)] + 1.5 * rng.normal(size=(n, DIM)).astype(np.float32)
+    return np.ascontiguousarray(x / np.linalg.norm(x, axis=1, keepdims=True))
+
+
+def usl_once(x: np.ndarray) -> usl.Selection:
+    """The whole of USL: search, k-means, ten rounds of picks."""
+    return usl.select(x, BUDGET, params=usl.UslParams(n_neighbors=K), neighbors=usl.find_neighbors(x, K))
+
+
+def rival_once(x: np.ndarray) -> None:
+    """Only the two steps that nobody can avoid, by the libraries that are known for them."""
+    import faiss
+    from sklearn.cluster import KMeans
+
+    faiss.knn(x, x, K + 1)
+    KMeans(BUDGET, random_state=0).fit(x)
+
+
+def rows(repeats: int = 3) -> list[Row]:
+    """All rows of this group."""
+    x = made_up_features()
+    total, rival = medians([lambda: usl_once(x), lambda: rival_once(x)], repeats)
+    rival_name = "faiss exact kNN + scikit-learn k-means"
+    result = [Row(what="USL, 50,000 × 128, k 400, m 40", ours=total, rival=rival, rival_name=rival_name, bound=1.3)]
+    result += _slider_rows(x, total)
+    ours, theirs = (in_child(_MEMORY, which)["mb"] for which in ("ours", "rival"))
+    result.append(
+        Row(
+            what="peak memory of that run",
+            ours=ours,
+            rival=1536,
+            rival_name="the 1.5 GB we promise",
+            unit="MB",
+            bound=1,
+        )
+    )
+    result.append(Row(what="peak memory of that run", ours=ours, rival=theirs, rival_name=rival_name, unit="MB"))
+    return result
+
+
+def _slider_rows(x: np.ndarray, total: float) -> list[Row]:
+    """What a moved slider costs when graph and clusters are at hand, as they are in the app."""
+    graph = usl.find_neighbors(x, K)
+    clusters = usl.kmeans(x, BUDGET).labels
+    base = usl.UslParams(n_neighbors=K)
+    moves = {
+        "then lambda moves": ([replace(base, reg_weight=w) for w in (0.1, 0.3, 0.7, 1.0, 1.5, 2.0, 3.0)], 0.01),
+        "then alpha moves": ([replace(base, reg_power=a) for a in (0.5, 0.75, 1.25, 1.5, 2.0, 2.5, 3.0)], 0.01),
+        "then k moves": ([replace(base, n_neighbors=k) for k in (10, 20, 50, 100, 200, 300, 399)], 0.03),
+    }
+    result = []
+    for what, (settings, bound) in moves.items():
+        times = [
+            seconds(partial(usl.select, x, BUDGET, params=params, neighbors=graph, cluster_labels=clusters))
+            for params in settings
+        ]
+        ours = statistics.median(times)
+        result.append(Row(what=what, ours=ours, rival=total, rival_name="that run", bound=bound))
+    return result
