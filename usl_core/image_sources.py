@@ -15,7 +15,7 @@ import time
 import zipfile
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -28,6 +28,7 @@ from .image_decode import EXTENSIONS, MAX_FILE_BYTES, too_many_bytes
 from .types import Problem, Progress
 
 _SETTLED_NS = 2_000_000_000
+LEADS_OUT = "a link that leads out of the folders that may be read; put a copy here"
 _FOLDER_LINK = "a link to a folder is not followed; scan that folder itself, or put a copy here"
 _ZIP_ERRORS = (
     *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError, LookupError, struct.error),
@@ -80,11 +81,17 @@ class Listing:
 
 
 class Folder:
-    """A folder on disk. Its `stamp` is empty: what is known of its files depends on their stats alone."""
+    """A folder on disk. Its `stamp` is empty: what is known of its files depends on their stats alone.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: absolute path.
+        within: resolved folders that no file may lead out of by way of a link; empty: anywhere.
+    """
+
+    def __init__(self, root: Path, within: Sequence[Path] = ()) -> None:
         self.root = root
         self.stamp: list[int] = []
+        self._within = tuple(within)
 
     def listing(self, report: Progress) -> Listing:
         """All image files below the folder, in natural order, and what could not be looked at.
@@ -127,6 +134,8 @@ class Folder:
                 found.refuse(shown, _FOLDER_LINK)
             elif is_image and shown != name:
                 found.refuse(shown, "the name of the file is not valid text (UTF-8); rename it")
+            elif is_image and entry.is_symlink() and self._leads_out(name):
+                found.refuse(shown, LEADS_OUT)
             elif is_image:
                 facts = entry.stat()
                 if S_ISREG(facts.st_mode):
@@ -143,8 +152,10 @@ class Folder:
         """The bytes of the file `name`, a path relative to the folder.
 
         Raises:
-            UslError: it is gone, larger than `MAX_FILE_BYTES`, or cannot be opened.
+            UslError: it is gone, larger than `MAX_FILE_BYTES`, leads out, or cannot be opened.
         """
+        if self._leads_out(name):  # again: what was listed may have been replaced by a link since
+            raise UslError(LEADS_OUT)
         try:
             with (self.root / name).open("rb", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
@@ -155,6 +166,12 @@ class Folder:
             raise UslError("the file is no longer there") from error
         except OSError as error:
             raise UslError(f"the file cannot be opened ({_reason(error)})") from error
+
+    def _leads_out(self, name: str) -> bool:
+        if not self._within:
+            return False
+        target = Path(os.path.realpath(self.root / name))
+        return not any(target.is_relative_to(root) for root in self._within)
 
 
 class Archive:
@@ -232,8 +249,12 @@ class Archive:
 Source = Folder | Archive
 
 
-def open_source(root: Path) -> Source:
+def open_source(root: Path, within: Sequence[Path] = ()) -> Source:
     """The folder or archive at `root`, an absolute path; an archive that was opened before is not opened again.
+
+    Args:
+        root: absolute and resolved.
+        within: see `Folder`.
 
     Raises:
         UslError: there is nothing at `root`, it is neither folder nor .zip, or it is damaged.
@@ -241,7 +262,7 @@ def open_source(root: Path) -> Source:
     try:
         facts = root.stat()
         if S_ISDIR(facts.st_mode):
-            return Folder(root)
+            return Folder(root, within)
         if not S_ISREG(facts.st_mode) or not (root.suffix.lower() == ".zip" or zipfile.is_zipfile(root)):
             raise UslError(f"{root} is neither a folder nor a .zip archive")
     except FileNotFoundError as error:

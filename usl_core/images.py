@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 MAX_THUMBNAIL = 1024
 
 
-def scan(path: Path | str, *, cache_dir: Path | str | None = None, on_progress: Progress | None = None) -> ImageSet:
+def scan(
+    path: Path | str,
+    *,
+    within: Sequence[Path] = (),
+    cache_dir: Path | str | None = None,
+    on_progress: Progress | None = None,
+) -> ImageSet:
     """The images of a folder or a .zip archive, in natural order, with class labels where subfolders give them.
 
     Class labels: common folders around all readable images (the wrapper in an archive, `cifar10/` scanned from above) are
@@ -37,6 +43,7 @@ def scan(path: Path | str, *, cache_dir: Path | str | None = None, on_progress: 
 
     Args:
         path: a folder, searched recursively, or a .zip archive, which is never unpacked.
+        within: resolved folders; a linked file outside all of them becomes a problem. Empty: links may lead anywhere.
         cache_dir: see `Store`. If it cannot be written, the scan succeeds and the next one takes as long again.
         on_progress: see `types.Progress`. If it raises, the verdicts so far stay in the cache.
 
@@ -48,7 +55,7 @@ def scan(path: Path | str, *, cache_dir: Path | str | None = None, on_progress: 
         UslError: the path does not exist, is neither folder nor .zip, is damaged, or holds no readable image.
     """
     report: Progress = on_progress or (lambda fraction, note: None)
-    source = open_source(_resolved(path))
+    source = open_source(_resolved(path), within)
     report(0.0, "looking for image files")
     listing = source.listing(report)
     verdicts = examined(source, listing, Store(cache_dir), report)

@@ -96,6 +96,13 @@ class Store:
         """The entry, or None if there is none or if it is damaged."""
         return _read_entry(self.root / kind / key)
 
+    def written(self, kind: str, key: str) -> int | None:
+        """When the entry was written, in ns; None if there is none. Another number means another entry."""
+        try:
+            return (self.root / kind / key / "meta.json").stat().st_mtime_ns
+        except OSError:
+            return None
+
     def save(self, kind: str, key: str, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any] | None = None) -> Entry:
         """Write an entry in one atomic step and return it as `load` would; an entry of that key with other contents goes.
 

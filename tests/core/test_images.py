@@ -27,6 +27,7 @@ from PIL import Image, ImageSequence
 from usl_core import image_decode, image_sources, scan_index
 from usl_core.errors import Cancelled, UslError
 from usl_core.image_decode import decode, verify
+from usl_core.image_sources import LEADS_OUT, open_source
 from usl_core.images import natural_key, open_image, read_bytes, scan, subset, thumbnail
 from usl_core.store import Store, fingerprint
 from usl_core.types import ImageSet, Problem
@@ -644,6 +645,34 @@ def test_links_and_devices(folder: Path, look: Callable[..., ImageSet]) -> None:
     }
     assert list(causes(found)) == list(expected)
     assert all(words in causes(found)[path] for path, words in expected.items())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX links")
+def test_links_that_leave_the_allowed_folders(folder: Path) -> None:
+    allowed, outside = folder.resolve().parent / "allowed", folder.parent / "outside"
+    tree(outside, distinct("a.png", "b.png"))
+    tree(allowed, distinct("c.png", "d.png"))
+    tree(folder, distinct("1.png", "deep/2.png"))
+    for name, target in {
+        "out.png": outside / "a.png",
+        "over.png": allowed / "out.png",  # by way of a link that lies inside
+        "up.png": Path("../outside/b.png"),
+        "nowhere.png": outside / "nothing.png",  # must not tell that it is not there
+        "in.png": allowed / "c.png",
+        "own.png": folder / "1.png",
+    }.items():
+        (folder / name).symlink_to(target)
+    (allowed / "out.png").symlink_to(outside / "a.png")
+    found = scan(folder, within=[folder.resolve(), allowed])
+    assert set(found.paths) == {"1.png", "deep/2.png", "in.png", "own.png"}
+    assert set(causes(found)) == {"out.png", "over.png", "up.png", "nowhere.png"}
+    assert set(causes(found).values()) == {LEADS_OUT}
+    # A file that becomes a link after it was listed is refused when it is read.
+    source = open_source(folder.resolve(), [folder.resolve()])
+    (folder / "1.png").unlink()
+    (folder / "1.png").symlink_to(outside / "a.png")
+    with pytest.raises(UslError, match="leads out"):
+        source.read("1.png")
 
 
 @pytest.mark.usefixtures("decoded")

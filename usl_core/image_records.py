@@ -1,0 +1,61 @@
+"""An image set kept in the cache, so that whoever comes after the scan need not look at the folder again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .store import Entry, Store, fingerprint
+from .types import ImageSet, Problem
+
+_KIND = "image-sets"
+_VERSION = 1
+
+
+def remember_images(images: ImageSet, store: Store) -> None:
+    """Keep an image set; that of an earlier scan of the same folder or archive goes.
+
+    Raises:
+        UslError: the cache directory cannot be written.
+    """
+    arrays: dict[str, np.ndarray] = {
+        "paths": np.frombuffer("\0".join(images.paths).encode(), np.uint8),
+        "digests": np.frombuffer(bytes.fromhex("".join(images.digests)), np.uint8).reshape(len(images), -1),
+    }
+    if images.labels is not None:
+        arrays["labels"] = images.labels
+    meta = {
+        "class_names": images.class_names,
+        "problems": [(problem.path, problem.cause) for problem in images.problems],
+        "fingerprint": images.fingerprint,
+    }
+    store.save(_KIND, _key(images.root), arrays, meta)
+
+
+def recall_images(root: Path, store: Store) -> ImageSet | None:
+    """The image set that was kept last for this folder or archive, or None."""
+    entry = store.load(_KIND, _key(root))
+    return None if entry is None else _image_set(root, entry)
+
+
+def images_version(root: Path | str, cache_dir: Path | None = None) -> int | None:
+    """Changes whenever another image set is kept for this folder or archive; None if there is none."""
+    return Store(cache_dir).written(_KIND, _key(root))
+
+
+def _key(root: Path | str) -> str:
+    return fingerprint(_KIND, _VERSION, str(root))
+
+
+def _image_set(root: Path, entry: Entry) -> ImageSet:
+    text, width = entry.arrays["digests"].tobytes().hex(), 2 * entry.arrays["digests"].shape[1]
+    return ImageSet(
+        root=root,
+        paths=tuple(bytes(entry.arrays["paths"]).decode().split("\0")),
+        digests=tuple(text[at : at + width] for at in range(0, len(text), width)),
+        labels=entry.arrays.get("labels"),
+        class_names=tuple(entry.meta["class_names"]),
+        problems=tuple(Problem(path, cause) for path, cause in entry.meta["problems"]),
+        fingerprint=entry.meta["fingerprint"],
+    )
