@@ -33,8 +33,8 @@ _HOMES = {
     "overlap": "metrics",
     "demo_cards": "demos",
     "load_demo": "demos",
-    "load_toy": "demos",
-    "toys": "demos",
+    "load_toy": "toy_sets",
+    "toys": "toy_sets",
     "UslError": "errors",
     "Cancelled": "errors",
     "ImageSet": "types",
@@ -49,7 +49,7 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from .clustering import kmeans
     from .comparison import compare
-    from .demos import demo_cards, load_demo, load_toy, toys
+    from .demos import demo_cards, load_demo
     from .density import density_peaks, density_percentile, log_density, utility
     from .encoders import encoder_cards
     from .errors import Cancelled, UslError
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .projection import project, trustworthiness
     from .selection import method_cards, methods, select
     from .selection.usl import UslParams
+    from .toy_sets import load_toy, toys
     from .types import Features, ImageSet, Neighbors, Problem, Selection
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .neighbors import find_neighbors
 from .projection import UMAP_MIN_DIST, UMAP_NEIGHBORS, MapMethod, project, trustworthiness
-from .store import Store, fingerprint
+from .store import Entry, Store, fingerprint
 from .types import Features, FloatArray, Neighbors, Progress
 
 ALGORITHM_VERSION = 1
@@ -53,13 +53,26 @@ def load_or_find_neighbors(
     Returns:
         Neighbors with k_max >= min(k, n - 1).
     """
-    store = Store(cache_dir)
-    key = fingerprint("neighbors", ALGORITHM_VERSION, features.fingerprint)
-    k = min(n_neighbors, len(features) - 1)
-    entry = store.load("neighbors", key)
-    if entry is None or entry.arrays["indices"].shape[1] < k:
-        graph = find_neighbors(features, n_neighbors, on_progress=on_progress)
-        entry = store.save("neighbors", key, {"indices": graph.indices, "distances": graph.distances})
+    known = load_neighbors(features, n_neighbors, cache_dir=cache_dir)
+    if known is not None:
+        return known
+    graph = find_neighbors(features, n_neighbors, on_progress=on_progress)
+    arrays = {"indices": graph.indices, "distances": graph.distances}
+    return _graph(Store(cache_dir).save("neighbors", _graph_key(features), arrays))
+
+
+def load_neighbors(features: Features, n_neighbors: int, *, cache_dir: Path | None = None) -> Neighbors | None:
+    """The graph of `load_or_find_neighbors` if it is in the cache, else None."""
+    entry = Store(cache_dir).load("neighbors", _graph_key(features))
+    enough = entry is not None and entry.arrays["indices"].shape[1] >= min(n_neighbors, len(features) - 1)
+    return _graph(entry) if entry is not None and enough else None
+
+
+def _graph_key(features: Features) -> str:
+    return fingerprint("neighbors", ALGORITHM_VERSION, features.fingerprint)
+
+
+def _graph(entry: Entry) -> Neighbors:
     return Neighbors(indices=entry.arrays["indices"], distances=entry.arrays["distances"])
 
 
@@ -83,12 +96,26 @@ def load_or_draw_map(
     Returns:
         Map with its trustworthiness.
     """
-    store = Store(cache_dir)
+    known = load_map(features, method, seed, cache_dir=cache_dir)
+    if known is not None:
+        return known
+    xy = project(features, neighbors, method, seed)
+    trust = np.array(trustworthiness(features, xy))
+    arrays = {"xy": xy, "trustworthiness": trust.reshape(1)}
+    entry = Store(cache_dir).save("maps", _map_key(features, method, seed), arrays)
+    return _drawn(entry, method, seed)
+
+
+def load_map(features: Features, method: MapMethod = "umap", seed: int = 0, *, cache_dir: Path | None = None) -> Map | None:
+    """The map of `load_or_draw_map` if it is in the cache, else None."""
+    entry = Store(cache_dir).load("maps", _map_key(features, method, seed))
+    return None if entry is None else _drawn(entry, method, seed)
+
+
+def _map_key(features: Features, method: MapMethod, seed: int) -> str:
     recipe = [UMAP_NEIGHBORS, UMAP_MIN_DIST, seed, version("umap-learn")] if method == "umap" else []
-    key = fingerprint("map", ALGORITHM_VERSION, features.fingerprint, method, recipe)
-    entry = store.load("maps", key)
-    if entry is None:
-        xy = project(features, neighbors, method, seed)
-        trust = np.array(trustworthiness(features, xy))
-        entry = store.save("maps", key, {"xy": xy, "trustworthiness": trust.reshape(1)})
+    return fingerprint("map", ALGORITHM_VERSION, features.fingerprint, method, recipe)
+
+
+def _drawn(entry: Entry, method: MapMethod, seed: int) -> Map:
     return Map(entry.arrays["xy"], method, seed, float(entry.arrays["trustworthiness"][0]))

@@ -1,4 +1,4 @@
-"""Bundled data, offline and ready at once: two image collections with everything precomputed, and 2-D toys.
+"""Bundled data, offline and ready at once: two image collections with everything precomputed.
 
 A demo is two files in assets/demos: `<name>.zip`, a collection like any user's, and `<name>.npz`, what the library
 computed from it. `python -m usl_core.build_demos` makes both again. Loading needs numpy alone.
@@ -10,12 +10,11 @@ import hashlib
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import UslError
 from .types import Features, FloatArray, ImageSet, Neighbors
@@ -175,77 +174,6 @@ def _demo(card: DemoCard, archive: Path, stored: Mapping[str, np.ndarray]) -> De
         maps={"umap": stored["xy"], "pca": stored["xy_pca"]},
         trustworthiness={key: float(stored[f"trustworthiness_{key}"]) for key in ("umap", "pca")},
     )
-
-
-Toy = tuple[FloatArray, NDArray[np.int32]]
-
-
-def toys() -> list[str]:
-    """The names of the 2-D point sets for `load_toy`."""
-    return list(_TOYS)
-
-
-def load_toy(name: str, seed: int = 0) -> Toy:
-    """A 2-D point set to explain selection with.
-
-    The points are coordinates, not unit rows: functions that take features would project them onto the unit circle.
-
-    Args:
-        name: one of `toys()`.
-        seed: whole number >= 0 of the random draw.
-
-    Returns:
-        points (n, 2) float32 roughly within [-1.2, 1.2], and labels (n,) int32, the group that each was drawn from.
-
-    Raises:
-        UslError: no such toy, or an invalid seed.
-    """
-    if name not in _TOYS:
-        raise UslError(f"there is no toy named {name!r}; the toys are {_listed(toys())}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise UslError(f"seed must be a whole number of at least 0 but is {seed!r}")
-    groups = _TOYS[name](np.random.default_rng(int(seed)))
-    labels = np.repeat(np.arange(len(groups), dtype=np.int32), [len(group) for group in groups])
-    return np.concatenate(groups).astype(np.float32), labels
-
-
-def _gaussians(rng: np.random.Generator, recipe: list[tuple[float, float, float, int]]) -> list[np.ndarray]:
-    """Round blobs from (x, y, standard deviation, size)."""
-    return [rng.normal((x, y), spread, (size, 2)) for x, y, spread, size in recipe]
-
-
-def _blobs(rng: np.random.Generator) -> list[np.ndarray]:
-    recipe = [(-0.75, 0.65, 0.13, 150), (-0.1, 0.8, 0.05, 80), (0.7, 0.6, 0.17, 110), (-0.85, -0.1, 0.05, 40)]
-    recipe += [(0.0, 0.1, 0.1, 120), (0.85, -0.2, 0.07, 60), (-0.5, -0.7, 0.16, 90), (0.4, -0.75, 0.05, 30)]
-    return _gaussians(rng, recipe)
-
-
-def _long_tail(rng: np.random.Generator) -> list[np.ndarray]:
-    recipe = [(-0.2, 0.0, 0.2, 500), (0.75, 0.6, 0.07, 40), (0.8, -0.05, 0.06, 30), (0.55, -0.75, 0.06, 24)]
-    recipe += [(-0.15, -0.95, 0.05, 18), (-0.9, -0.75, 0.05, 14), (-1.0, 0.75, 0.05, 10), (0.05, 1.0, 0.05, 8)]
-    return _gaussians(rng, recipe)
-
-
-def _moons(rng: np.random.Generator) -> list[np.ndarray]:
-    angle = np.pi * rng.random(300)
-    arc = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    upper, lower = arc[:200] - [0.5, 0.2], [0.5, 0.2] - arc[200:]
-    return [0.75 * group + rng.normal(0, 0.05, group.shape) for group in (upper, lower)]
-
-
-def _rings(rng: np.random.Generator) -> list[np.ndarray]:
-    sizes = {0.15: 60, 0.55: 140, 1.0: 220}
-    angles = [2 * np.pi * rng.random(size) for size in sizes.values()]
-    circles = [r * np.stack([np.cos(a), np.sin(a)], axis=1) for r, a in zip(sizes, angles, strict=True)]
-    return [circle + rng.normal(0, 0.04, circle.shape) for circle in circles]
-
-
-_TOYS: dict[str, Callable[[np.random.Generator], list[np.ndarray]]] = {
-    "blobs": _blobs,
-    "long-tail": _long_tail,
-    "moons": _moons,
-    "rings": _rings,
-}
 
 
 def _listed(names: list[str]) -> str:

@@ -55,7 +55,7 @@ def encode(
     chosen = get_encoder(encoder, weights) if isinstance(encoder, str) else encoder
     _check(device, precision, batch_size)
     store = Store(cache_dir)
-    key = fingerprint(KIND, ALGORITHM, images.fingerprint, chosen.name, chosen.identity(precision))
+    key = _key(images, chosen, precision)
     job = Job(images, chosen, store.shards(KIND, key), report)
     entry = store.load(KIND, key)
     if entry is not None and _readable_again(job, entry):
@@ -67,9 +67,27 @@ def encode(
         meta = {"encoder": chosen.name, "unreadable": list(unreadable.items()), "unusable": list(without_direction.items())}
         entry = store.save(KIND, key, {"values": values}, meta)
         job.shards.discard()
-    features = _features(job, key, entry)
+    features = _features(images, chosen, key, entry)
     report(1.0, f"{len(features):,} images, {features.values.shape[1]} dimensions")
     return features
+
+
+def load_features(
+    images: ImageSet, encoder: str | Encoder = PIXELS, *, cache_dir: Path | str | None = None, precision: str = "float32"
+) -> Features | None:
+    """What the last `encode` of these images returned if it is in the cache, else None; opens no image.
+
+    Raises:
+        UslError: no such encoder.
+    """
+    chosen = get_encoder(encoder) if isinstance(encoder, str) else encoder
+    key = _key(images, chosen, precision)
+    entry = Store(cache_dir).load(KIND, key)
+    return None if entry is None else _features(images, chosen, key, entry)
+
+
+def _key(images: ImageSet, encoder: Encoder, precision: str) -> str:
+    return fingerprint(KIND, ALGORITHM, images.fingerprint, encoder.name, encoder.identity(precision))
 
 
 def _image_set(images: ImageSet | Path | str, cache_dir: Path | str | None, report: Progress) -> ImageSet:
@@ -98,8 +116,7 @@ def _readable_again(job: Job, entry: Entry) -> bool:
     return any(not isinstance(read_pixels(job, index), str) for index, _ in entry.meta["unreadable"])
 
 
-def _features(job: Job, key: str, entry: Entry) -> Features:
-    images = job.images
+def _features(images: ImageSet, encoder: Encoder, key: str, entry: Entry) -> Features:
     dropped = dict(sorted(entry.meta["unreadable"] + entry.meta["unusable"]))
     if dropped:
         from .images import subset
@@ -107,7 +124,7 @@ def _features(job: Job, key: str, entry: Entry) -> Features:
         problems = tuple(Problem(images.paths[index], cause) for index, cause in dropped.items())
         images = subset(images, [index for index in range(len(images)) if index not in dropped], problems)
         key = fingerprint(key, list(dropped))
-    return Features(values=entry.arrays["values"], fingerprint=key, encoder=job.encoder.name, images=images)
+    return Features(values=entry.arrays["values"], fingerprint=key, encoder=encoder.name, images=images)
 
 
 def _merge(job: Job) -> tuple[FloatArray, dict[int, str], dict[int, str]]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 import usl_core as usl
 from usl_core import build_demos, shapes
-from usl_core.demos import ASSETS, demo_cards, load_demo, load_toy, toys
+from usl_core.demos import ASSETS, demo_cards, load_demo
 
 NAMES = [card.name for card in demo_cards()]
 EVERY_DEMO = pytest.mark.parametrize("demo", NAMES, indirect=True)
@@ -60,7 +60,6 @@ def test_loading_imports_nothing_heavy():
     code = (
         "import sys, usl_core\n"
         "for card in usl_core.demo_cards(): usl_core.load_demo(card.name)\n"
-        "for name in ('blobs', 'moons'): usl_core.load_toy(name)\n"
         "print(' '.join({name.split('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ASSETS.parents[1])
@@ -258,39 +257,3 @@ def test_the_command_refuses_what_it_cannot_do(quick_build, tmp_path, caplog):
         build_demos.main(["--demo", "cifar"])
     with pytest.raises(usl.UslError, match="no demo named 'cifar'"):
         build_demos.build_demo("cifar", tmp_path)
-
-
-@pytest.mark.parametrize("name", toys())
-def test_toys_are_small_labelled_and_repeatable(name):
-    points, labels = load_toy(name, seed=4)
-    assert points.dtype == np.float32
-    assert labels.dtype == np.int32
-    assert points.shape == (len(labels), 2)
-    assert 200 < len(labels) < 1000
-    assert np.abs(points).max() < 1.5
-    np.testing.assert_array_equal(np.unique(labels), np.arange(labels.max() + 1))
-    np.testing.assert_array_equal(points, load_toy(name, seed=4)[0])
-    assert (points != load_toy(name, seed=5)[0]).mean() > 0.99
-    distances = np.linalg.norm(points[:, None] - points, axis=2)
-    np.fill_diagonal(distances, np.inf)
-    assert (labels[distances.argmin(axis=1)] == labels).mean() > 0.95
-
-
-def test_toys_look_like_their_names():
-    assert toys() == ["blobs", "long-tail", "moons", "rings"]
-    assert len(np.unique(load_toy("blobs")[1])) == 8
-    sizes = np.bincount(load_toy("long-tail")[1])
-    assert sizes[0] > 0.7 * sizes.sum()
-    assert (np.diff(sizes) < 0).all()
-    assert load_toy("moons")[1].max() == 1
-    points, labels = load_toy("rings")
-    radii = np.linalg.norm(points, axis=1)
-    np.testing.assert_allclose([radii[labels == ring].mean() for ring in range(3)], [0.15, 0.55, 1.0], atol=0.02)
-
-
-def test_bad_toys_are_refused():
-    with pytest.raises(usl.UslError, match=r"no toy named 'spirals'; the toys are 'blobs', 'long-tail', 'moons', 'rings'"):
-        load_toy("spirals")
-    for seed in (-1, 0.5, True, "0"):
-        with pytest.raises(usl.UslError, match="seed must be a whole number"):
-            load_toy("blobs", seed=seed)

@@ -1,0 +1,197 @@
+"""What a page needs of a source: made once, read back without looking at the source again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import usl_core as usl
+from usl_core import features, prepared
+from usl_core.image_records import images_version
+from usl_core.prepared import DEMO_PREFIX, find_images, is_demo, known_images, load_prepared, prepare
+
+from .test_features import Tiny
+
+HOSTILE = ["<img src=x onerror=alert(1)>.png", "![x](y).png", "line\nbreak.png", "‮evil.png", "😀.png", "n" * 200 + ".png"]
+
+
+def fill(folder, count=20, names=None, seed=0):
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for at in range(count):
+        picture = Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8))
+        picture.save(folder / (names[at] if names else f"{at:03d}.png"))
+    return folder
+
+
+def same(one, other):
+    assert one.root == other.root
+    assert one.paths == other.paths
+    assert one.digests == other.digests
+    assert one.class_names == other.class_names
+    assert one.problems == other.problems
+    assert one.fingerprint == other.fingerprint
+    if one.labels is None:
+        assert other.labels is None
+    else:
+        np.testing.assert_array_equal(one.labels, other.labels)
+        assert one.labels.dtype == other.labels.dtype
+
+
+def test_nothing_is_known_before_anything_is_done(tmp_path):
+    folder = fill(tmp_path / "images")
+    assert known_images(str(folder)) is None
+    assert load_prepared(str(folder)) is None
+    assert images_version(folder) is None
+
+
+def test_what_was_found_is_known_although_the_folder_is_gone(tmp_path):
+    folder = tmp_path / "images"
+    fill(folder / "a", 5, seed=1)
+    fill(folder / "b", 4, seed=2)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    found = find_images(str(folder))
+    assert len(found.problems) == 1
+    shutil.rmtree(folder)
+    same(known_images(str(folder)), found)
+
+
+def test_hostile_names_come_back_as_they_were(tmp_path):
+    folder = fill(tmp_path / "im\nages <b>", len(HOSTILE), HOSTILE)
+    found = find_images(str(folder))
+    assert set(found.paths) == set(HOSTILE)
+    same(known_images(str(folder)), found)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only here may a name be any bytes")
+def test_names_that_are_no_text_are_a_problem_and_no_crash(tmp_path):
+    folder = fill(tmp_path / "images", 3)
+    (folder / "000.png").rename(folder / os.fsdecode(b"\xff\xfe.png"))
+    found = find_images(str(folder))
+    assert len(found) + len(found.problems) == 3
+    same(known_images(str(folder)), found)
+
+
+def test_a_later_scan_takes_the_place_of_an_earlier(tmp_path):
+    folder = fill(tmp_path / "images", 5)
+    first = find_images(str(folder))
+    version = images_version(folder)
+    fill(folder, 8, seed=3)
+    second = find_images(str(folder))
+    assert (len(first), len(second)) == (5, 8)
+    same(known_images(str(folder)), second)
+    assert images_version(folder) != version
+
+
+def test_folders_are_kept_apart(tmp_path):
+    one, other = fill(tmp_path / "one", 3), fill(tmp_path / "other", 4)
+    find_images(str(one))
+    find_images(str(other))
+    assert (len(known_images(str(one))), len(known_images(str(other)))) == (3, 4)
+
+
+def test_loading_computes_nothing_and_equals_what_was_made(tmp_path, monkeypatch):
+    folder = fill(tmp_path / "images", 30)
+    made = prepare(str(folder))
+    shutil.rmtree(folder)
+    for name in ("load_or_find_neighbors", "load_or_draw_map", "encode"):
+        monkeypatch.setattr(prepared, name, lambda *a, **k: pytest.fail("computed"))
+    loaded = load_prepared(str(folder))
+    same(loaded.images, made.images)
+    np.testing.assert_array_equal(loaded.features.values, made.features.values)
+    np.testing.assert_array_equal(loaded.neighbors.indices, made.neighbors.indices)
+    np.testing.assert_array_equal(loaded.pca.xy, made.pca.xy)
+    assert loaded.umap is None
+    assert loaded.source == str(folder)
+
+
+def test_another_encoder_or_changed_images_are_not_ready(tmp_path):
+    folder = fill(tmp_path / "images", 30)
+    prepare(str(folder))
+    assert load_prepared(str(folder), "torchvision:resnet18") is None
+    fill(folder, 31, seed=5)
+    find_images(str(folder))
+    assert load_prepared(str(folder)) is None
+
+
+@pytest.mark.parametrize("kind", ["features", "neighbors", "maps", "image-sets"])
+def test_if_any_part_is_gone_it_is_not_ready_and_made_again(tmp_path, monkeypatch, kind):
+    cache = tmp_path / "cache"
+    folder = fill(tmp_path / "images", 12)
+    before = prepare(str(folder), cache_dir=cache)
+    parts = [path for path in cache.rglob("*") if path.is_dir() and path.name == kind]
+    assert parts, sorted(path.name for path in cache.iterdir())
+    shutil.rmtree(parts[0])
+    assert load_prepared(str(folder), cache_dir=cache) is None
+    after = prepare(str(folder), cache_dir=cache)
+    np.testing.assert_array_equal(after.features.values, before.features.values)
+    assert load_prepared(str(folder), cache_dir=cache) is not None
+
+
+def test_progress_only_goes_forward_to_one(tmp_path):
+    folder = fill(tmp_path / "images", 30)
+    seen = []
+    prepare(str(folder), on_progress=lambda fraction, note: seen.append((fraction, note)))
+    fractions = [fraction for fraction, _ in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert all(note for _, note in seen)
+
+
+@pytest.mark.parametrize("name", ["digits", "shapes"])
+def test_demos_are_ready_at_once(name, tmp_path):
+    source = DEMO_PREFIX + name
+    assert is_demo(source)
+    assert not is_demo(str(tmp_path))
+    made = load_prepared(source, cache_dir=tmp_path / "cache")
+    demo = usl.load_demo(name)
+    assert made.features.fingerprint == demo.features.fingerprint
+    assert made.neighbors.k_max == 200
+    np.testing.assert_array_equal(made.umap.xy, demo.maps["umap"])
+    assert made.umap.trustworthiness > made.pca.trustworthiness
+    assert known_images(source).fingerprint == find_images(source).fingerprint == demo.images.fingerprint
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_demo_under_another_encoder_goes_through_the_cache(monkeypatch):
+    monkeypatch.setattr(features, "get_encoder", lambda name, weights=None: Tiny())
+    assert load_prepared("demo:shapes", "tiny") is None
+    made = prepare("demo:shapes", "tiny")
+    loaded = load_prepared("demo:shapes", "tiny")
+    assert loaded.features.encoder == made.features.encoder == Tiny.name
+    np.testing.assert_array_equal(loaded.features.values, made.features.values)
+
+
+def test_unknown_demos_and_encoders_are_refused(tmp_path):
+    with pytest.raises(usl.UslError, match="no demo named 'cifar'"):
+        load_prepared("demo:cifar")
+    folder = fill(tmp_path / "images", 3)
+    find_images(str(folder))
+    with pytest.raises(usl.UslError, match="encoder"):
+        load_prepared(str(folder), "nonsense")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_handful_of_images_is_enough(tmp_path, count):
+    folder = fill(tmp_path / "images", count)
+    made = prepare(str(folder))
+    assert made.neighbors.k_max == count - 1
+    assert made.pca.xy.shape == (count, 2)
+    assert load_prepared(str(folder)) is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_that_lead_out_are_left_out(tmp_path):
+    secret = fill(tmp_path / "secret", 1)
+    folder = fill(tmp_path / "root" / "images", 3)
+    (folder / "zlink.png").symlink_to(secret / "000.png")
+    root = (tmp_path / "root").resolve()
+    found = find_images(str(folder), within=[root])
+    assert "zlink.png" not in found.paths
+    assert [problem.path for problem in found.problems] == ["zlink.png"]
+    assert str(secret) not in found.problems[0].cause
+    assert "zlink.png" in find_images(str(folder)).paths

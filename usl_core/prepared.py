@@ -1,0 +1,152 @@
+"""Everything that selecting and drawing need of one source under one encoder: made once, then read back at once.
+
+A source is a folder, a .zip archive, or `demo:NAME`. Making is `find_images` and `prepare`, which take their time and go into
+a job; reading back is `known_images` and `load_prepared`, which only look into the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .artefacts import Map, load_map, load_neighbors, load_or_draw_map, load_or_find_neighbors
+from .demos import load_demo
+from .encoders import PIXELS
+from .features import encode, load_features
+from .image_records import recall_images, remember_images
+from .store import Store
+from .types import Features, ImageSet, Neighbors, Progress
+
+DEMO_PREFIX = "demo:"
+N_NEIGHBORS = 400
+"""k of the graph that is searched once: the largest that the published settings use."""
+_ENCODED, _SEARCHED = 0.85, 0.95  # shares of the progress bar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """One source under one encoder.
+
+    Args:
+        source: see above.
+        features: with their images.
+        neighbors: the kNN graph; k_max is 400 (200 in a bundled demo), or n - 1.
+        pca: the map that is there at once.
+        umap: the better map, None until it is drawn.
+    """
+
+    source: str
+    features: Features
+    neighbors: Neighbors
+    pca: Map
+    umap: Map | None
+
+    @property
+    def images(self) -> ImageSet:
+        """The images that have a feature vector."""
+        return self.features.images
+
+
+def is_demo(source: str) -> bool:
+    """Whether a source is a bundled collection."""
+    return source.startswith(DEMO_PREFIX)
+
+
+def find_images(
+    source: str,
+    *,
+    within: Sequence[Path] = (),
+    cache_dir: Path | None = None,
+    on_progress: Progress | None = None,
+) -> ImageSet:
+    """Scan a source and keep what was found for `known_images`.
+
+    Args:
+        source: see above.
+        within: see `scan`.
+        cache_dir: see `Store`.
+        on_progress: see `types.Progress`.
+
+    Raises:
+        UslError: as `scan`, no such demo, or the cache cannot be written.
+    """
+    if is_demo(source):
+        return load_demo(source.removeprefix(DEMO_PREFIX)).images
+    from .images import scan
+
+    images = scan(source, within=within, cache_dir=cache_dir, on_progress=on_progress)
+    remember_images(images, Store(cache_dir))
+    return images
+
+
+def known_images(source: str, *, cache_dir: Path | None = None) -> ImageSet | None:
+    """The images that the last `find_images` of this source found, or None; the source itself is not looked at."""
+    if is_demo(source):
+        return load_demo(source.removeprefix(DEMO_PREFIX)).images
+    return recall_images(Path(source), Store(cache_dir))
+
+
+def prepare(
+    source: str,
+    encoder: str = PIXELS,
+    *,
+    within: Sequence[Path] = (),
+    cache_dir: Path | None = None,
+    on_progress: Progress | None = None,
+) -> Prepared:
+    """Scan, encode, search neighbours, draw with PCA. What is in the cache is not done again.
+
+    Args:
+        source: see above.
+        encoder: name of an encoder.
+        within: see `scan`.
+        cache_dir: see `Store`.
+        on_progress: see `types.Progress`; it may raise `Cancelled`, and the next call goes on where this one stopped.
+
+    Raises:
+        UslError: as `scan` and `encode`.
+    """
+    report: Progress = on_progress or (lambda fraction, note: None)
+    images = find_images(source, within=within, cache_dir=cache_dir, on_progress=lambda _, note: report(0.0, note))
+    features = encode(
+        images, encoder, cache_dir=cache_dir, on_progress=lambda fraction, note: report(_ENCODED * fraction, note)
+    )
+
+    def searching(fraction: float, note: str) -> None:
+        report(_ENCODED + (_SEARCHED - _ENCODED) * fraction, note)
+
+    graph = load_or_find_neighbors(features, N_NEIGHBORS, cache_dir=cache_dir, on_progress=searching)
+    report(_SEARCHED, "drawing the map with PCA")
+    pca = load_or_draw_map(features, graph, "pca", cache_dir=cache_dir)
+    report(1.0, f"{len(features):,} images are ready")
+    umap = load_map(features, cache_dir=cache_dir)
+    return Prepared(source=source, features=features, neighbors=graph, pca=pca, umap=umap)
+
+
+def load_prepared(source: str, encoder: str = PIXELS, *, cache_dir: Path | None = None) -> Prepared | None:
+    """What `prepare` made, or None if any of it is missing; nothing is computed.
+
+    Raises:
+        UslError: no such demo or encoder.
+    """
+    if is_demo(source):
+        bundled = _bundled(source)
+        if bundled.features.encoder == encoder:
+            return bundled
+    images = known_images(source, cache_dir=cache_dir)
+    features = None if images is None else load_features(images, encoder, cache_dir=cache_dir)
+    if features is None:
+        return None
+    graph = load_neighbors(features, N_NEIGHBORS, cache_dir=cache_dir)
+    pca = load_map(features, "pca", cache_dir=cache_dir)
+    if graph is None or pca is None:
+        return None
+    umap = load_map(features, cache_dir=cache_dir)
+    return Prepared(source=source, features=features, neighbors=graph, pca=pca, umap=umap)
+
+
+def _bundled(source: str) -> Prepared:
+    demo = load_demo(source.removeprefix(DEMO_PREFIX))
+    pca, umap = (Map(demo.maps[name], name, 0, demo.trustworthiness[name]) for name in ("pca", "umap"))
+    return Prepared(source=source, features=demo.features, neighbors=demo.neighbors, pca=pca, umap=umap)
