@@ -71,7 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("folder", help="folder, .zip or demo:NAME")
     compare.add_argument("--budget", "-m", type=int, required=True, metavar="M", help="how many images each method picks")
     compare.add_argument("--methods", default="random,stratified,usl", metavar="A,B,...", help="default: %(default)s")
-    compare.add_argument("--seeds", type=int, default=1, metavar="N", help="run seeds 0 to N-1 (default: 1)")
+    compare.add_argument("--seed", type=int, default=0, metavar="S", help="first random seed (default: 0)")
+    compare.add_argument("--seeds", type=int, default=1, metavar="N", help="run N seeds, S to S+N-1 (default: 1)")
     compare.add_argument("--report", metavar="DIR", help="write report.html there")
     compare.add_argument("--map", choices=("umap", "pca"), default="umap", help="map of the report (default: umap)")
     _add_encoding(compare)
@@ -118,6 +119,7 @@ def _add_usl(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--squared-distances", action="store_true", help="square the distances, as the released code does")
     group.add_argument("--count-self", action="store_true", help="count an image as its own first neighbour")
+    group.add_argument("--estimate", choices=("mean", "kth"), help="density from the mean or the k-th distance (default: mean)")
     group.add_argument("--kmeans-init", choices=("k-means++", "random"), help="default: k-means++")
     group.add_argument("--kmeans-iterations", type=int, metavar="N", help="default: 100")
 

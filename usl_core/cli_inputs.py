@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from .cli_output import progress_bar
 from .errors import UslError
+from .prepared import DEMO_PREFIX
 from .selection.usl import UslParams
 from .types import Features, ImageSet
 
 if TYPE_CHECKING:
     from .run_records import RunRecord
-
-DEMO_PREFIX = "demo:"
 
 
 def features_of(folder: str, options: argparse.Namespace, record: RunRecord | None = None) -> Features:

@@ -78,6 +78,7 @@ def run_compare(options: argparse.Namespace) -> None:
     """`compare`: run the methods, print the scores, write the report."""
     methods = [name.strip() for name in options.methods.split(",") if name.strip()]
     whole_number(options.seeds, "--seeds", 1)
+    whole_number(options.seed, "--seed", 0)
     params = usl_params(options, "usl" if "usl" in methods else ", ".join(methods)) or UslParams()
     features = features_of(options.folder, options)
     with progress_bar("neighbours", options) as on_progress:
@@ -89,7 +90,7 @@ def run_compare(options: argparse.Namespace) -> None:
             features,
             options.budget,
             methods,
-            seeds=range(options.seeds),
+            seeds=range(options.seed, options.seed + options.seeds),
             params={"usl": params} if "usl" in methods else {},
             neighbors=graph,
             on_progress=on_progress,

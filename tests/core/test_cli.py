@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import usl_core as usl
 from usl_core.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,20 @@ def test_compare_prints_mean_and_spread_and_writes_a_report(folder, tmp_path, ca
     assert covered.count("±") == 3
     page = (report / "report.html").read_text(encoding="utf-8")
     assert "dog, big" in page
+
+
+def test_compare_starts_at_the_seed_that_is_asked_for(tmp_path, capsys):
+    asked = ("compare", "demo:digits", "--budget", 9, "--methods", "random", "--seed", 4, "--seeds", 2, "--map", "pca")
+    assert run(*asked, "--report", tmp_path) == 0
+    demo = usl.load_demo("digits")
+    compared = usl.compare(demo.features, 9, ["random"], seeds=[4, 5], neighbors=demo.neighbors)
+    mean, deviation = compared.mean_and_sd("random", "k_center_radius")
+    row = next(line for line in capsys.readouterr().out.splitlines() if "radius" in line.lower())
+    assert f"{mean:.3f}" in row
+    assert f"{deviation:.3f}" in row
+    with pytest.raises(usl.UslError):
+        usl.compare(demo.features, 9, ["random"], seeds=[-1], neighbors=demo.neighbors)
+    assert run("compare", "demo:digits", "--budget", 9, "--seed", -1) == 2
 
 
 def test_compare_works_on_a_demo(capsys):

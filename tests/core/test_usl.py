@@ -36,7 +36,8 @@ def _utility(dist: np.ndarray, params: UslParams) -> np.ndarray:
     if not nearest.size:
         nearest = np.zeros((n, 1))
     power = 2 if params.squared_distances else 1
-    return 1 / np.maximum((nearest**power).mean(axis=1), DISTANCE_FLOOR**power)
+    estimate = nearest[:, -1] if params.estimate == "kth" else (nearest**power).mean(axis=1) ** (1 / power)
+    return 1 / np.maximum(estimate, DISTANCE_FLOOR) ** power
 
 
 def _reg(dist: np.ndarray, clusters: np.ndarray, picks: np.ndarray, labelled: Any, params: UslParams) -> np.ndarray:
@@ -105,6 +106,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "squared within a distance": {"squared_distances": True, "horizon_distance": 0.7},
     "squared three picks": {"squared_distances": True, "horizon_picks": 3},
     "self counted": {"count_self": True, "n_neighbors": 5},
+    "k-th distance": {"estimate": "kth", "n_neighbors": 9},
+    "k-th distance, squared": {"estimate": "kth", "n_neighbors": 9, "squared_distances": True},
+    "k-th distance, self counted": {"estimate": "kth", "n_neighbors": 6, "count_self": True},
     "k beyond n": {"n_neighbors": 1000},
     "k beyond n, self counted": {"n_neighbors": 1000, "count_self": True},
     "k one": {"n_neighbors": 1},
@@ -536,6 +540,7 @@ BAD_PARAMS = [
     ({"reg_momentum": 1.0}, r"reg_momentum \(m_reg\) must be below 1 but is 1"),
     ({"reg_momentum": 1.1}, r"reg_momentum \(m_reg\) must be in \[0, 1\] but is 1.1"),
     ({"reg_momentum": -0.1}, r"reg_momentum \(m_reg\) must be in \[0, 1\] but is -0.1"),
+    ({"estimate": "median"}, r"estimate must be 'mean' or 'kth' but is 'median'"),
     ({"n_iterations": 0}, r"n_iterations \(T\) must be at least 1 but is 0"),
     ({"n_iterations": True}, r"n_iterations \(T\) must be a whole number but is True"),
     ({"horizon_distance": 0}, "horizon_distance must be above 0 but is 0"),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..clustering import KmeansInit, kmeans
-from ..density import utility
+from ..density import Estimate, utility
 from ..errors import UslError
 from ..neighbors import find_neighbors
 from ..types import FloatArray, IntArray, Iteration, Neighbors, Selection
@@ -42,6 +42,7 @@ class UslParams:
         horizon_picks: only this many nearest picks of other clusters repel; None: all.
         squared_distances: use squared distances in both U and the penalty (then alpha acts on the square).
         count_self: the image itself is the first of its k neighbours, at distance 0.
+        estimate: "mean" takes U from the mean distance to the k neighbours, "kth" from the distance to the k-th.
         kmeans_init: "k-means++" or "random".
         kmeans_iterations: at most this many steps of k-means.
         relative_weight: lambda is in units of spread(U) / spread(Reg), so that 1.0 weighs both terms alike on any data.
@@ -60,6 +61,7 @@ class UslParams:
     horizon_picks: int | None = None
     squared_distances: bool = False
     count_self: bool = False
+    estimate: Estimate = "mean"
     kmeans_init: KmeansInit = "k-means++"
     kmeans_iterations: int = 100
     relative_weight: bool = False
@@ -75,6 +77,8 @@ class UslParams:
             real_number(self.horizon_distance, "horizon_distance", 0, open_low=True)
         if self.horizon_picks is not None:
             whole_number(self.horizon_picks, "horizon_picks", 1)
+        if self.estimate not in ("mean", "kth"):
+            raise UslError(f"estimate must be 'mean' or 'kth' but is {self.estimate!r}")
         if self.kmeans_init not in ("k-means++", "random"):
             raise UslError(f"kmeans_init must be 'k-means++' or 'random' but is {self.kmeans_init!r}")
         whole_number(self.kmeans_iterations, "kmeans_iterations", 1)
@@ -111,7 +115,13 @@ def select_usl(values: FloatArray, budget: int, params: UslParams, *, seed: int,
     """
     n = len(values)
     graph = context.neighbors or find_neighbors(values, params.n_neighbors, on_progress=context.on_progress)
-    u = utility(graph, params.n_neighbors, squared=params.squared_distances, count_self=params.count_self)
+    u = utility(
+        graph,
+        params.n_neighbors,
+        squared=params.squared_distances,
+        count_self=params.count_self,
+        estimate=params.estimate,
+    )
     labels = context.cluster_labels
     if labels is None:
         extra = min(len(context.labelled), _MAX_EXTRA_CLUSTERS)
