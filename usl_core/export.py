@@ -1,4 +1,5 @@
-"""Picks -> files: picks.csv for people and spreadsheets, picks.npy for programs, run.json for repeating the run.
+"""Picks -> files: picks.csv for people and spreadsheets, picks.npy for programs, run.json for repeating the run,
+and the picked images themselves in a .zip archive.
 
 Paths are written exactly as they are, quoted where CSV asks for it: whoever reads the file must find the images again. A
 name that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or `@`) is therefore not changed either;
@@ -12,28 +13,35 @@ import io
 import json
 import math
 import secrets
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from .density import log_density
 from .errors import UslError
+from .images import read_bytes
 from .run_records import RunRecord, load_run_record, run_record
-from .types import Features, Neighbors, Selection
+from .types import Features, ImageSet, Neighbors, Progress, Selection
 from .validation import index_set, same_images
 
 __all__ = [
     "PickRow",
     "RunRecord",
     "load_run_record",
+    "picks_csv",
+    "picks_npy",
     "picks_table",
+    "run_json",
     "run_record",
     "write_atomically",
     "write_picks_csv",
     "write_picks_npy",
+    "write_picks_zip",
     "write_run_record",
 ]
 
@@ -102,29 +110,62 @@ def picks_table(selection: Selection, features: Features, neighbors: Neighbors, 
 def write_picks_csv(
     path: Path | str, selection: Selection, features: Features, neighbors: Neighbors, n_neighbors: int = 20
 ) -> None:
-    """Write picks.csv: RFC 4180, UTF-8, full precision, empty where something is unknown.
-
-    Args: as for `picks_table`, and where to write; missing folders are made.
+    """Write what `picks_csv` returns; missing folders are made.
 
     Raises:
         UslError: as `picks_table`, or the file cannot be written.
+    """
+    write_atomically(path, picks_csv(selection, features, neighbors, n_neighbors))
+
+
+def picks_csv(selection: Selection, features: Features, neighbors: Neighbors, n_neighbors: int = 20) -> bytes:
+    """picks.csv: RFC 4180, UTF-8, full precision, empty where something is unknown. Arguments as for `picks_table`.
+
+    Raises:
+        UslError: as `picks_table`.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([field.name for field in fields(PickRow)])
     writer.writerows(astuple(row) for row in picks_table(selection, features, neighbors, n_neighbors))
-    write_atomically(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def write_picks_npy(path: Path | str, selection: Selection) -> None:
-    """Write the picked rows in rank order, (m,) int64.
+    """Write what `picks_npy` returns.
 
     Raises:
         UslError: the file cannot be written.
     """
+    write_atomically(path, picks_npy(selection))
+
+
+def picks_npy(selection: Selection) -> bytes:
+    """picks.npy: the picked rows in rank order, (m,) int64."""
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(selection.indices, dtype=np.int64), allow_pickle=False)
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def write_picks_zip(path: Path | str, images: ImageSet, indices: Sequence[int], *, on_progress: Progress | None = None) -> None:
+    """Write the picked image files, byte for byte and under their own paths, into one .zip archive.
+
+    Args:
+        path: where to write; missing folders are made.
+        images: the image set.
+        indices: rows in rank order.
+        on_progress: see `types.Progress`; if it raises, nothing is left behind.
+
+    Raises:
+        UslError: a file is gone or not the one that was scanned, or the archive cannot be written.
+    """
+    index_set(indices, len(images), "selection")
+    with _new_file(path) as scratch, zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
+        for done, index in enumerate(indices):
+            if on_progress:
+                on_progress(done / len(indices), f"{done:,} of {len(indices):,} images packed")
+            # A date of its own would make every archive of the same picks differ.
+            archive.writestr(zipfile.ZipInfo(images.paths[index]), read_bytes(images, int(index)))
 
 
 def write_run_record(path: Path | str, document: Mapping[str, Any]) -> None:
@@ -133,7 +174,12 @@ def write_run_record(path: Path | str, document: Mapping[str, Any]) -> None:
     Raises:
         UslError: the file cannot be written.
     """
-    write_atomically(path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+    write_atomically(path, run_json(document))
+
+
+def run_json(document: Mapping[str, Any]) -> bytes:
+    """run.json: what `run_record` returned."""
+    return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
 
 
 def write_atomically(path: Path | str, content: bytes) -> None:
@@ -142,13 +188,20 @@ def write_atomically(path: Path | str, content: bytes) -> None:
     Raises:
         UslError: it cannot be written.
     """
+    with _new_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def _new_file(path: Path | str) -> Iterator[IO[bytes]]:
+    """A file under another name, renamed to `path` when all went well."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         try:
             with scratch.open("xb") as file:
-                file.write(content)
+                yield file
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)

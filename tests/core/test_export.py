@@ -7,23 +7,30 @@ import io
 import json
 import os
 import sys
+import zipfile
 from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from usl_core.density import log_density
-from usl_core.errors import UslError
+from usl_core.errors import Cancelled, UslError
 from usl_core.export import (
     PickRow,
     load_run_record,
+    picks_csv,
+    picks_npy,
     picks_table,
+    run_json,
     run_record,
     write_picks_csv,
     write_picks_npy,
+    write_picks_zip,
     write_run_record,
 )
+from usl_core.images import scan
 from usl_core.neighbors import find_neighbors
 from usl_core.selection import select
 from usl_core.selection.usl import UslParams
@@ -348,3 +355,67 @@ def test_what_is_no_record_is_refused(tmp_path, content):
     with pytest.raises(UslError) as error:
         load_run_record(path)
     assert "run.json" in str(error.value)
+
+
+# ---------------------------------------------------------------- without a file, and the images themselves
+
+
+def test_bytes_are_what_the_files_hold(features, graph, tmp_path):
+    selection = chosen(features)
+    write_picks_csv(tmp_path / "picks.csv", selection, features, graph, 3)
+    write_picks_npy(tmp_path / "picks.npy", selection)
+    record = run_record(selection, features, folder="photos")
+    write_run_record(tmp_path / "run.json", record)
+    assert (tmp_path / "picks.csv").read_bytes() == picks_csv(selection, features, graph, 3)
+    assert (tmp_path / "picks.npy").read_bytes() == picks_npy(selection)
+    assert (tmp_path / "run.json").read_bytes() == run_json(record)
+
+
+@pytest.fixture
+def photos(tmp_path) -> ImageSet:
+    folder = tmp_path / "photos"
+    rng = np.random.default_rng(0)
+    for name in ("a/1.png", "a/2.png", "b/new\nline.png", "b/<b>.png", "b/日本 😀.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (9, 9, 3), dtype=np.uint8)).save(folder / name)
+    return scan(folder)
+
+
+def test_the_archive_holds_the_picked_files_byte_for_byte_in_rank_order(photos, tmp_path):
+    picked = [4, 0, 2]
+    write_picks_zip(tmp_path / "new" / "picks.zip", photos, picked)
+    with zipfile.ZipFile(tmp_path / "new" / "picks.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [photos.paths[row] for row in picked]
+        for row in picked:
+            assert archive.read(photos.paths[row]) == (photos.root / photos.paths[row]).read_bytes()
+    write_picks_zip(tmp_path / "again.zip", photos, picked)
+    assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "new" / "picks.zip").read_bytes()
+
+
+def test_no_half_archive_is_left(photos, tmp_path):
+    def stop(fraction, note):
+        if fraction > 0:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        write_picks_zip(tmp_path / "out" / "picks.zip", photos, [0, 1, 2], on_progress=stop)
+    (photos.root / photos.paths[1]).write_bytes(b"another file now")
+    with pytest.raises(UslError, match=r"a/2\.png.*not the file that was scanned"):
+        write_picks_zip(tmp_path / "out" / "picks.zip", photos, [0, 1])
+    with pytest.raises(UslError, match="selection"):
+        write_picks_zip(tmp_path / "out" / "picks.zip", photos, [0, 99])
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UslError, match="cannot be written"):
+        write_picks_zip(tmp_path / "file" / "picks.zip", photos, [0])
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_older_archive_survives_a_failure(photos, tmp_path):
+    target = tmp_path / "picks.zip"
+    write_picks_zip(target, photos, [0])
+    before = target.read_bytes()
+    (photos.root / photos.paths[1]).unlink()
+    with pytest.raises(UslError, match="no longer there"):
+        write_picks_zip(target, photos, [0, 1])
+    assert target.read_bytes() == before
