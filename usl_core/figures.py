@@ -13,13 +13,13 @@ from .errors import UslError
 from .figure_layers import ColourBy, MapFacts, Panel, background, peak_layer, pick_layers
 from .figure_layout import base_layout, caption, map_layout
 from .names import hover_name
-from .palette import METHOD_STYLE, ThemeName, method_style, theme_of
+from .palette import METHOD_STYLE, Theme, ThemeName, method_style, theme_of
 from .validation import finite_matrix, index_set, whole_number
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["METHOD_STYLE", "ColourBy", "MapFacts", "Panel", "class_bars", "map_figure", "method_style"]
+__all__ = ["METHOD_STYLE", "ColourBy", "MapFacts", "Panel", "class_bars", "class_histogram", "map_figure", "method_style"]
 
 MAX_PANELS = 6
 
@@ -156,18 +156,55 @@ def class_bars(
                 "line": {"color": look.text, "width": 2, "dash": "2px,2px"},
             }
         )
-    ticks = {"tickvals": places, "ticktext": [hover_name(name, 18) for name in class_names]}
-    layout = {
+    return go.Figure({"data": traces, "layout": _bar_layout(look, class_names, height, "picks")})
+
+
+def class_histogram(
+    sizes: Sequence[int] | NDArray[np.integer],
+    class_names: Sequence[str],
+    *,
+    theme: ThemeName = "light",
+    height: int = 260,
+) -> go.Figure:
+    """Images per class, in the order of the classes.
+
+    Args:
+        sizes: one number per class.
+        class_names: the classes, in order of their ids.
+        theme: "light" or "dark".
+        height: pixels.
+
+    Raises:
+        UslError: another number of sizes than of classes, or no classes.
+    """
+    import plotly.graph_objects as go
+
+    look = theme_of(theme)
+    if not class_names or len(sizes) != len(class_names):
+        raise UslError(f"sizes must be one per class ({len(class_names)}), of at least one class, but are {len(sizes)}")
+    bars = {
+        "type": "bar",
+        "x": np.arange(len(class_names)),
+        "y": np.asarray(sizes, dtype=np.int32),
+        "customdata": [hover_name(name, 40) for name in class_names],
+        "hovertemplate": "%{customdata}<br>%{y:,} images<extra></extra>",
+        "marker": {"color": look.accent},
+    }
+    return go.Figure({"data": [bars], "layout": _bar_layout(look, class_names, height, "images")})
+
+
+def _bar_layout(look: Theme, class_names: Sequence[str], height: int, counted: str) -> dict[str, Any]:
+    ticks = {"tickvals": np.arange(len(class_names)), "ticktext": [hover_name(name, 18) for name in class_names]}
+    return {
         **base_layout(look),
         **{"height": height, "barmode": "group", "bargap": 0.25, "margin": {"l": 44, "r": 8, "t": 36, "b": 8}},
         "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"},
         "xaxis": {**ticks, "showgrid": False, "linecolor": look.rule, "automargin": True},
         "yaxis": {
-            **{"title": {"text": "picks"}, "rangemode": "tozero", "fixedrange": True},
+            **{"title": {"text": counted}, "rangemode": "tozero", "fixedrange": True},
             **{"gridcolor": look.rule, "zerolinecolor": look.rule},
         },
     }
-    return go.Figure({"data": traces, "layout": layout})
 
 
 def _rows(rows: Any, n: int, name: str) -> NDArray[np.int64]:

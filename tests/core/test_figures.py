@@ -11,7 +11,7 @@ import pytest
 
 from usl_core.errors import UslError
 from usl_core.figure_layers import MAX_LEGEND, PICK_SIZES
-from usl_core.figures import METHOD_STYLE, MapFacts, Panel, class_bars, map_figure, method_style
+from usl_core.figures import METHOD_STYLE, MapFacts, Panel, class_bars, class_histogram, map_figure, method_style
 from usl_core.names import display_name, hover_name
 from usl_core.palette import CATEGORICAL, THEMES, VIRIDIS, category_places, contrast
 from usl_core.report_marks import mark
@@ -225,6 +225,8 @@ BAD = {
     "no columns": (lambda: map_figure(coordinates(), panels(), facts=facts(), columns=0), "columns"),
     "bars without classes": (lambda: class_bars({"usl": []}, []), "class"),
     "bars of other classes": (lambda: class_bars({"usl": [1, 2]}, ["cat"]), "usl"),
+    "histogram without classes": (lambda: class_histogram([], []), "class"),
+    "histogram of other classes": (lambda: class_histogram([1, 2], ["cat"]), "sizes"),
     "expected of other classes": (lambda: class_bars({"usl": [1]}, ["cat"], expected=[1, 2]), "expected"),
 }
 
@@ -234,6 +236,16 @@ def test_a_mistake_is_named(call, named):
     with pytest.raises(UslError) as error:
         call()
     assert named in str(error.value)
+
+
+def test_a_histogram_says_what_it_counts():
+    fig = class_histogram([3, 0, 1500], ["cat", "<b>dog</b>", "emu"], theme="dark")
+    (bars,) = fig.data
+    assert bars.y.tolist() == [3, 0, 1500]
+    assert list(bars.customdata) == ["cat", "&lt;b&gt;dog&lt;/b&gt;", "emu"]
+    assert fig.layout.xaxis.ticktext == tuple(bars.customdata)
+    assert fig.layout.yaxis.title.text == "images"
+    assert bars.marker.color != class_histogram([1], ["cat"]).data[0].marker.color, "one accent per theme"
 
 
 def test_class_bars_differ_by_pattern_and_colour():
