@@ -1,0 +1,135 @@
+"""What a worker process can be asked to do. Arguments and results are plain JSON; what is large goes into the cache or a file.
+
+Each task takes its arguments by name and `on_progress` (see `types.Progress`), which may raise `Cancelled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .artefacts import load_or_draw_map
+from .errors import UslError
+from .metrics import METRICS
+from .prepared import Prepared, find_images, load_prepared, prepare
+from .types import Progress
+
+
+def scan_source(source: str, within: Sequence[str] = (), *, on_progress: Progress) -> dict[str, Any]:
+    """Look through a folder or archive."""
+    images = find_images(source, within=[Path(root) for root in within], on_progress=on_progress)
+    return {"images": len(images), "problems": len(images.problems)}
+
+
+def prepare_source(source: str, encoder: str, within: Sequence[str] = (), *, on_progress: Progress) -> dict[str, Any]:
+    """Everything that selecting needs."""
+    made = prepare(source, encoder, within=[Path(root) for root in within], on_progress=on_progress)
+    return {"images": len(made.features), "dimensions": made.features.values.shape[1]}
+
+
+def draw_map(source: str, encoder: str, *, on_progress: Progress) -> dict[str, Any]:
+    """The UMAP of a prepared source."""
+    made = _prepared(source, encoder)
+    on_progress(0.0, "compiling may take the first minute")
+    drawn = load_or_draw_map(made.features, made.neighbors, "umap")
+    return {"trustworthiness": drawn.trustworthiness}
+
+
+def score_over_seeds(
+    source: str,
+    encoder: str,
+    methods: Sequence[str],
+    budget: int,
+    params: Mapping[str, Any],
+    n_seeds: int,
+    *,
+    on_progress: Progress,
+) -> dict[str, Any]:
+    """Mean and standard deviation of every score over the seeds 0 to n_seeds - 1, by method; None where it is unknown."""
+    compared = _compare(source, encoder, methods, budget, params, range(n_seeds), on_progress)
+    return {
+        method: {metric.key: _or_none(compared.mean_and_sd(method, metric.key)) for metric in METRICS}
+        for method in compared.selections
+    }
+
+
+def write_report_file(
+    source: str,
+    encoder: str,
+    methods: Sequence[str],
+    budget: int,
+    params: Mapping[str, Any],
+    seed: int,
+    map_method: str,
+    title: str,
+    command: str,
+    out: str,
+    *,
+    on_progress: Progress,
+) -> dict[str, Any]:
+    """The HTML report of one seed."""
+    from .report import write_report
+
+    compared = _compare(source, encoder, methods, budget, params, (seed,), on_progress)
+    made = _prepared(source, encoder)
+    drawn = made.umap if map_method == "umap" and made.umap else made.pca
+    on_progress(0.99, "writing the report")
+    path = write_report(compared, drawn.xy, out, title=title, map_note=drawn.note, command=command)
+    return {"file": str(path)}
+
+
+def write_picks_archive(
+    source: str, encoder: str, indices: Sequence[int], out: str, *, on_progress: Progress
+) -> dict[str, Any]:
+    """The picked images, as they are, in one .zip archive."""
+    from .export import write_picks_zip
+
+    path = Path(out) / "picks.zip"
+    write_picks_zip(path, _prepared(source, encoder).images, indices, on_progress=on_progress)
+    return {"file": str(path)}
+
+
+def _compare(
+    source: str,
+    encoder: str,
+    methods: Sequence[str],
+    budget: int,
+    params: Mapping[str, Any],
+    seeds: Sequence[int],
+    on_progress: Progress,
+) -> Any:
+    from .comparison import compare
+    from .selection.usl import UslParams
+
+    made = _prepared(source, encoder)
+    return compare(
+        made.features,
+        budget,
+        methods,
+        seeds=seeds,
+        params={"usl": UslParams(**params)},
+        neighbors=made.neighbors,
+        on_progress=on_progress,
+    )
+
+
+def _prepared(source: str, encoder: str) -> Prepared:
+    made = load_prepared(source, encoder)
+    if made is None:
+        raise UslError(f"the features of {encoder} are no longer in the cache; encode the images again on the page Data")
+    return made
+
+
+def _or_none(pair: tuple[float, float]) -> tuple[float | None, ...]:
+    return tuple(value if value == value else None for value in pair)
+
+
+TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "scan": scan_source,
+    "prepare": prepare_source,
+    "map": draw_map,
+    "seeds": score_over_seeds,
+    "report": write_report_file,
+    "archive": write_picks_archive,
+}
