@@ -1,0 +1,158 @@
+"""Jobs on a page: a button that starts one, its progress, cancel, and what happened. The jobs themselves are in `job_pool`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from . import errors
+from .job_pool import Job, pool
+from .text import plain
+
+_LEFT = "jobs-left"
+_BACKGROUND = "background-job"
+_TICKS = "background-ticks"
+
+
+def session() -> str:
+    """What this session is called among those who want a job."""
+    context = get_script_run_ctx()
+    return context.session_id if context else "none"
+
+
+def find(key: str) -> Job | None:
+    """The job of that key; None where this session has let go of it while others have not."""
+    job = pool().find(key)
+    return None if job is not None and job.active and key in _left() else job
+
+
+def start(key: str, task: str, arguments: Mapping[str, Any], *, afresh: bool = False) -> None:
+    """Start a job, or join it; for callbacks too.
+
+    Args:
+        key: see `section`.
+        task: see `usl_core.tasks`.
+        arguments: of the task.
+        afresh: even if it is done already.
+    """
+    _left().discard(key)
+    pool().start(key, task, arguments, session(), afresh=afresh)
+
+
+def section(
+    key: str,
+    task: str,
+    arguments: Mapping[str, Any],
+    *,
+    doing: str,
+    label: str,
+    help: str,
+    auto: bool = False,
+    quiet: bool = False,
+) -> Job | None:
+    """All that a page shows of a job: the button, then progress with cancel, then an error with another try.
+
+    Args:
+        key: one job per key on this server.
+        task: see `usl_core.tasks`.
+        arguments: of the task.
+        doing: what the progress bar says, e.g. "Encoding".
+        label: of the button.
+        help: of the button.
+        auto: start without being asked, unless it was cancelled or failed.
+        quiet: the button is not what the page is about.
+
+    Returns:
+        The job if it is done.
+    """
+    job = find(key)
+    if job is None and auto and key not in _left():
+        start(key, task, arguments)
+        job = find(key)
+    if job is not None and job.active:
+        pool().start(key, task, arguments, session())  # after a reload, this session has yet to say that it wants it
+        _watch(key, doing)
+        return None
+    if job is not None and job.status == "done":
+        return job
+    if job is not None and job.status == "failed":
+        errors.say(f"{doing} stopped: {job.error}." if job.crashed else job.error)
+        if job.crashed:
+            st.caption("Nothing that was finished is lost. Try again; if it happens twice, the server's log has the details.")
+    elif job is not None:
+        st.info(f"Cancelled at {job.fraction:.0%}. What was finished is kept, and the next start goes on from there.")
+    elif key in _left():
+        st.info("It goes on, because another open page wants it too.")
+    again = job is not None or key in _left()
+    icon = ":material/replay:" if again else ":material/play_arrow:"
+    word = {"failed": "Try again", "cancelled": "Resume"}.get(job.status, label) if job else ("Watch it" if again else label)
+    kind: Literal["primary", "secondary"] = "secondary" if quiet else "primary"
+    st.button(word, key=f"start {key}", help=help, icon=icon, type=kind, on_click=start, args=(key, task, arguments))
+    return None
+
+
+@st.fragment(run_every=1.0)
+def _watch(key: str, doing: str) -> None:
+    job = find(key)
+    if job is None or not job.active:
+        st.rerun()
+    where = {"waiting": "waits for its turn", "stopping": "stopping"}.get(job.status, job.note)
+    bar, button = st.columns([0.82, 0.18], vertical_alignment="bottom")
+    with bar:
+        st.progress(job.fraction, text=f"{doing} · {plain(where)} · {job.seconds:.0f} s so far")
+    with button:
+        st.button(
+            "Cancel",
+            key=f"cancel {key}",
+            icon=":material/close:",
+            on_click=_cancel,
+            args=(key,),
+            disabled=job.status == "stopping",
+            width="stretch",
+        )
+
+
+def _cancel(key: str) -> None:
+    if not pool().let_go(key, session()):
+        _left().add(key)
+
+
+def _left() -> set[str]:
+    """Jobs that this session has let go of while others have not."""
+    return st.session_state.setdefault(_LEFT, set())
+
+
+def background(key: str, task: str, arguments: Mapping[str, Any], doing: str) -> Job | None:
+    """A job that nobody asks for and nobody waits for. It starts when its arguments have stood still for a second, so that
+    a slider on the move starts none, and is dropped when they change.
+
+    Returns:
+        The job if it is done.
+    """
+    job = pool().find(key)
+    before = st.session_state.get(_BACKGROUND)
+    if before is not None and before != key:
+        pool().let_go(before, session())
+    st.session_state[_BACKGROUND] = key
+    if job is not None and job.status in ("done", "failed"):
+        if job.status == "failed":
+            st.caption(f":material/error: {doing}: {plain(job.error)}")
+        return job if job.status == "done" else None
+    _follow_background(key, task, arguments, doing)
+    return None
+
+
+@st.fragment(run_every=1.0)
+def _follow_background(key: str, task: str, arguments: Mapping[str, Any], doing: str) -> None:
+    asked, ticks = st.session_state.get(_TICKS, (key, 0))
+    ticks = ticks + 1 if asked == key else 1
+    st.session_state[_TICKS] = (key, ticks)
+    job = pool().find(key)
+    if job is not None and job.status in ("done", "failed"):
+        st.rerun()
+    if (job is None or not job.active) and ticks > 1:
+        job = pool().start(key, task, arguments, session())
+    st.caption(f":material/hourglass_top: {doing}" + (f", {job.fraction:.0%}" if job is not None else ""))

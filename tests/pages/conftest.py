@@ -1,0 +1,139 @@
+"""Pages without a browser: how to open one, and how to read what it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import folders, sources
+from pages.ui.job_pool import pool
+
+MAIN = str(Path(__file__).resolve().parents[2] / "pages" / "ui" / "main.py")
+
+
+@pytest.fixture(autouse=True)
+def _own_pool() -> Iterator[None]:
+    """No test sees another's jobs, and none goes on after its test."""
+    pool.cache_clear()
+    yield
+    pool().close()
+    pool.cache_clear()
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that visitors may open."""
+    folder = tmp_path.resolve() / "root"
+    folder.mkdir()
+    monkeypatch.setenv(folders.ENV_ROOTS, str(folder))
+    monkeypatch.delenv(folders.ENV_READ_ONLY, raising=False)
+    return folder
+
+
+class App:
+    """The app as one visitor sees it."""
+
+    def __init__(self) -> None:
+        self.test = AppTest.from_file(MAIN, default_timeout=120)
+
+    def open(self, page: str = "home", /, **query: str | list[str]) -> App:
+        """A link: the page, and what stands behind the question mark."""
+        for key, value in query.items():
+            self.test.query_params[key] = value
+        return self.run() if page == "home" else self.go(page)
+
+    def go(self, page: str) -> App:
+        """Another page by the menu."""
+        self.test.switch_page(f"../{page}.py").run()
+        return self
+
+    def run(self) -> App:
+        self.test.run()
+        return self
+
+    def widget(self, kind: str, key: str) -> Any:
+        return getattr(self.test, kind)(key=key)
+
+    def press(self, key: str) -> App:
+        self.test.button(key=key).click().run()
+        return self
+
+    def keys(self, kind: str) -> set[str]:
+        return {element.key for element in getattr(self.test, kind) if element.key}
+
+    @property
+    def text(self) -> str:
+        """All words on the page, as they are written."""
+        words = [
+            element.value
+            for kind in ("title", "subheader", "markdown", "caption", "error", "info", "code")
+            for element in getattr(self.test, kind)
+        ]
+        words += [element.proto.body for element in self.test.get("html")]
+        words += [f"{element.label} {element.value}" for element in self.test.metric]
+        words += [element.proto.label for element in self.test.get("page_link")]
+        return "\n".join(map(str, words))
+
+    @property
+    def plain(self) -> str:
+        """The same without the backslashes that keep Markdown from acting."""
+        return re.sub(r"\\(.)", r"\1", self.text)
+
+    @property
+    def heading(self) -> str:
+        return str(self.test.title[0].value)
+
+    def components(self) -> list[dict[str, Any]]:
+        return [json.loads(element.proto.json) for element in self.test.get("bidi_component") if element.proto.json]
+
+    def gallery(self, title: str) -> list[dict[str, Any]]:
+        return next(found["items"] for found in self.components() if found.get("title") == title)
+
+    def picks(self, title: str) -> list[int]:
+        return [item["row"] for item in self.gallery(f"Picks of {title}")]
+
+    def figure(self, at: int = 0) -> dict[str, Any]:
+        return json.loads(self.test.get("plotly_chart")[at].proto.spec)
+
+    def fine(self) -> App:
+        """No traceback and no error on the page."""
+        assert not self.test.exception, self.test.exception
+        assert not self.test.error, [error.value for error in self.test.error]
+        return self
+
+    def until_done(self) -> App:
+        """Run again until no job is left, as the page does every second."""
+        deadline = time.monotonic() + 100
+        while any(entry.job.active for entry in pool()._entries.values()):
+            assert time.monotonic() < deadline, "a job does not end"
+            time.sleep(0.05)
+        return self.run()
+
+
+@pytest.fixture
+def app() -> App:
+    return App()
+
+
+def write_images(folder: Path, count: int, *, seed: int = 0, names: list[str] | None = None) -> Path:
+    """Small random pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for at in range(count):
+        picture = Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8))
+        picture.save(folder / (names[at] if names else f"{at:03d}.png"))
+    return folder
+
+
+def name_of(folder: Path) -> str:
+    """What the folder is called in addresses."""
+    return sources.name_of(folder)
