@@ -1,0 +1,79 @@
+"""Short names for what is looked at: they stand in addresses and let nobody read a path of the server.
+
+A demo is called by its own name. A folder or archive gets a random name when it is first opened; this server remembers which
+is which, also after a restart, and nobody else can tell.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from pathlib import Path
+
+from usl_core.demos import demo_cards
+from usl_core.errors import UslError
+from usl_core.export import write_atomically
+from usl_core.prepared import DEMO_PREFIX
+from usl_core.store import default_cache_dir
+
+from .folders import confined, is_read_only
+
+_NAME = re.compile(r"folder-[0-9a-f]{16}")
+
+
+def name_of(path: Path) -> str:
+    """The name of a folder or archive that `confined` returned; a new one the first time.
+
+    Raises:
+        UslError: the cache directory cannot be written.
+    """
+    for known in sorted(_directory().glob("folder-*.json")):
+        if _path_in(known) == str(path):
+            return known.stem
+    name = f"folder-{secrets.token_hex(8)}"
+    write_atomically(_directory() / f"{name}.json", json.dumps({"path": str(path)}).encode())
+    return name
+
+
+def source_of(name: str) -> str:
+    """What a name stands for: `demo:NAME`, or a path.
+
+    Raises:
+        UslError: no such name here, or a folder that may no longer be opened.
+    """
+    if name in {card.name for card in demo_cards()}:
+        return DEMO_PREFIX + name
+    path = None
+    if _NAME.fullmatch(name) and not is_read_only():
+        path = _path_in(_directory() / f"{name}.json")
+    if path is None:
+        raise UslError(
+            f"this server knows no data set {name!r:.60}; a link to a folder works only on the server that opened the folder. "
+            "Choose a data set on the page Data"
+        )
+    return str(confined(path))  # the roots may have changed since
+
+
+def title_of(name: str) -> str:
+    """What people call it.
+
+    Raises:
+        UslError: as `source_of`.
+    """
+    for card in demo_cards():
+        if card.name == name:
+            return card.title
+    return Path(source_of(name)).name or "/"
+
+
+def _directory() -> Path:
+    return default_cache_dir() / "opened"
+
+
+def _path_in(record: Path) -> str | None:
+    try:
+        path = json.loads(record.read_text(encoding="utf-8"))["path"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return path if isinstance(path, str) else None
