@@ -1,32 +1,36 @@
-"""What the server answers beside Streamlit: thumbnails, and the checks that every request passes.
+"""What the server answers beside Streamlit: images, finished files, and the checks that every request passes.
 
-Streamlit guards its own routes only, so these bring their own protection: opaque data set ids, whole-number indices,
-re-encoded images, and for everything a host check and headers that keep the page from loading or being framed elsewhere.
+Streamlit guards its own routes only, so these bring their own protection: opaque names of data sets, images asked for by the
+digest of their bytes, re-encoded before they leave, files by the unguessable id of their job; and for everything a host check
+and headers that keep the page from loading or being framed elsewhere.
+
+What answers is imported when it is first asked, so that the server listens sooner.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from functools import lru_cache
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from usl_core.demos import demo_cards, load_demo
 from usl_core.errors import UslError
-from usl_core.images import thumbnail
-from usl_core.types import ImageSet
+
+if TYPE_CHECKING:
+    from usl_core.prepared import Prepared
+
 
 log = logging.getLogger(__name__)
 
-THUMBNAIL_SIZE = 96
 ENV_ALLOWED_HOSTS = "USL_ALLOWED_HOSTS"
 
 _HEADERS = {
@@ -40,33 +44,70 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_FOR_A_DAY = {"Cache-Control": "private, max-age=86400, immutable"}  # another image has another address
 
 
-def thumbnail_url(dataset: str, index: int) -> str:
+def image_url(name: str, digest: str, size: str = "small") -> str:
     """Address of one image of a data set, relative to the app."""
-    return f"api/thumb/{dataset}/{index}"
+    return f"api/image/{name}/{size}/{digest}"
 
 
-@lru_cache(maxsize=8)
-def _images(dataset: str) -> ImageSet:
-    return load_demo(dataset).images
+def row_url(name: str, made: Prepared) -> str:
+    """Address of the small image of a row, which takes the place of {row}; relative to the app."""
+    return f"api/row/{name}/{made.features.fingerprint}/{{row}}?encoder={made.features.encoder}"
 
 
-@lru_cache(maxsize=4096)
-def _thumbnail(dataset: str, index: int) -> bytes:
-    return thumbnail(_images(dataset), index, THUMBNAIL_SIZE)
+def file_url(job_id: str) -> str:
+    """Address of the file that a finished job made, relative to the app."""
+    return f"api/file/{job_id}"
 
 
-async def _serve_thumbnail(request: Request) -> Response:
-    dataset, index = request.path_params["dataset"], request.path_params["index"]
-    if dataset not in {card.name for card in demo_cards()}:
-        return Response("unknown data set", status_code=404, media_type="text/plain")
+def offer_url(token: str) -> str:
+    """Address of a file that a page offers, relative to the app."""
+    return f"api/offer/{token}"
+
+
+async def _serve_image(request: Request) -> Response:
+    asked = request.path_params
+    from .served import image_of
+
+    return await _answer(image_of, asked["name"], asked["digest"], asked["size"])
+
+
+async def _serve_row(request: Request) -> Response:
+    asked = request.path_params
+    encoder = request.query_params.get("encoder", "")
+    from .served import image_of_row
+
+    return await _answer(image_of_row, asked["name"], asked["fingerprint"], asked["row"], encoder)
+
+
+async def _answer(find: Callable[..., bytes], *asked: Any) -> Response:
     try:
-        data = await anyio.to_thread.run_sync(_thumbnail, dataset, index)
-    except (IndexError, UslError) as error:
-        log.warning("no thumbnail of image %d of %s: %s", index, dataset, error)
+        data = await anyio.to_thread.run_sync(find, *asked)
+    except (LookupError, UslError) as error:
+        log.info("no image for %r: %s", asked, error)
         return Response("unknown image", status_code=404, media_type="text/plain")
-    return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
+    return Response(data, media_type="image/jpeg", headers=_FOR_A_DAY)
+
+
+async def _serve_file(request: Request) -> Response:
+    from .job_pool import pool
+
+    path = pool().file_of(request.path_params["job"])
+    if path is None or not path.is_file():
+        return Response("unknown file", status_code=404, media_type="text/plain")
+    return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})  # as an attachment
+
+
+async def _serve_offer(request: Request) -> Response:
+    from .offered import find
+
+    offer = find(request.path_params["token"])
+    if offer is None:
+        return Response("unknown file; open the page again", status_code=404, media_type="text/plain")
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{offer.name}"'}
+    return Response(await anyio.to_thread.run_sync(offer.make), media_type="application/octet-stream", headers=headers)
 
 
 class SecurityHeaders:
@@ -92,5 +133,10 @@ def allowed_hosts() -> list[str]:
     return ["127.0.0.1", "localhost", *(name.strip() for name in more.split(",") if name.strip())]
 
 
-ROUTES = [Route("/api/thumb/{dataset:str}/{index:int}", _serve_thumbnail)]
+ROUTES = [
+    Route("/api/image/{name:str}/{size:str}/{digest:str}", _serve_image),
+    Route("/api/row/{name:str}/{fingerprint:str}/{row:int}", _serve_row),
+    Route("/api/file/{job:str}", _serve_file),
+    Route("/api/offer/{token:str}", _serve_offer),
+]
 MIDDLEWARE = [Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()), Middleware(SecurityHeaders)]

@@ -1,0 +1,58 @@
+"""Files that a page offers for download: links that answer for as long as the page is open.
+
+Streamlit's own download button keeps its file until the next run of the script. A job that finishes in the background causes
+one at any time, and a click at that moment finds nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from weakref import WeakValueDictionary
+
+import streamlit as st
+
+
+@dataclass(eq=False, weakref_slot=True, slots=True)
+class Offer:
+    """A file that is made when somebody asks for it.
+
+    Args:
+        name: of the file.
+        make: its bytes; called in a thread.
+        token: by which it is asked for; nobody guesses it.
+    """
+
+    name: str
+    make: Callable[[], bytes]
+    token: str
+
+
+_offers: WeakValueDictionary[str, Offer] = WeakValueDictionary()  # the sessions hold them, and they go with their session
+
+
+def find(token: str) -> Offer | None:
+    """The offer of that token, if its session is still there."""
+    return _offers.get(token)
+
+
+def link(name: str, make: Callable[[], bytes], help: str = "") -> None:
+    """A link to a file, which is always that of the latest run of the page."""
+    from .routes import offer_url
+
+    key = f"offered {name}"
+    offer = st.session_state.get(key)
+    if offer is None:
+        offer = st.session_state[key] = Offer(name, make, secrets.token_urlsafe(16))
+        _offers[offer.token] = offer
+    offer.make = make
+    anchor(offer_url(offer.token), name, name, help)
+
+
+def anchor(address: str, name: str, label: str, help: str = "") -> None:
+    """A link that saves what it leads to under that name."""
+    address, name, label, help = (escape(text, quote=True) for text in (address, name, label, help))
+    arrow = "<span aria-hidden='true'>↓</span>"
+    st.html(f"<a class='usl-file' href='{address}' download='{name}' title='{help}'>{arrow} {label}</a>", width="content")

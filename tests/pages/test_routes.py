@@ -1,0 +1,208 @@
+"""What the server answers beside Streamlit, and what it refuses."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.testclient import TestClient
+
+import usl_core as usl
+from pages.ui import folders, routes, served, sources
+from pages.ui.job_pool import pool
+from usl_core.image_records import remember_images
+from usl_core.prepared import find_images, load_prepared, prepare
+from usl_core.store import Store
+
+DEMO_IMAGE = routes.image_url("digits", usl.load_demo("digits").images.digests[0])
+
+
+@pytest.fixture
+def client() -> TestClient:
+    app = Starlette(routes=list(routes.ROUTES), middleware=list(routes.MIDDLEWARE))
+    return TestClient(app, base_url="http://127.0.0.1")
+
+
+@pytest.fixture
+def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path.resolve() / "root" / "album"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for at in range(6):
+        info = PngInfo()
+        info.add_text("Comment", "taken at home, Some Street 7")
+        Image.fromarray(rng.integers(0, 255, (200, 300, 3), dtype=np.uint8)).save(folder / f"{at}.png", pnginfo=info)
+    monkeypatch.setenv(folders.ENV_ROOTS, str(folder.parent))
+    monkeypatch.delenv(folders.ENV_READ_ONLY, raising=False)
+    return folder
+
+
+def get(client: TestClient, path: str, **headers: str):
+    return client.get("/" + path, headers=headers)
+
+
+def test_a_thumbnail_is_small_re_encoded_and_without_metadata(client, album):
+    images = find_images(str(album))
+    name = sources.name_of(album)
+    for size, side in served.SIZES.items():
+        answer = get(client, routes.image_url(name, images.digests[2], size))
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "image/jpeg"
+        with Image.open(io.BytesIO(answer.content)) as picture:
+            assert picture.format == "JPEG"
+            assert max(picture.size) == min(side, 300)
+        assert b"Some Street" not in answer.content
+        assert "max-age" in answer.headers["cache-control"]
+        assert "private" in answer.headers["cache-control"]
+
+
+def test_rows_of_the_map_show_the_same_images(client, album):
+    made = prepare(str(album))
+    name = sources.name_of(album)
+    url = routes.row_url(name, made)
+    for row in (0, 5):
+        by_digest = get(client, routes.image_url(name, made.images.digests[row]))
+        assert get(client, url.format(row=row)).content == by_digest.content
+    assert get(client, url.format(row=6)).status_code == 404
+    assert get(client, url.replace(made.features.fingerprint, "0" * 32).format(row=0)).status_code == 404
+    assert get(client, url.format(row=0).partition("?")[0]).status_code == 404
+
+
+def test_demos_need_no_folder(client, monkeypatch):
+    monkeypatch.setenv(folders.ENV_READ_ONLY, "1")
+    made = load_prepared("demo:digits")
+    assert made is not None
+    assert get(client, routes.image_url("digits", made.images.digests[0])).status_code == 200
+    assert get(client, routes.row_url("digits", made).format(row=3)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("api/image/digits/small/" + "0" * 32, "api/image/digits/huge/{digest}", "api/image/nothing/small/{digest}"),
+        *("api/image/demo:digits/small/{digest}", "api/image/../small/{digest}", "api/image/%2e%2e/small/{digest}"),
+        *("api/image/folder-0000000000000000/small/{digest}", "api/image/digits/small/..%2f..%2fetc%2fpasswd"),
+        *("api/image/%2fetc/small/passwd", "api/image/digits/small/{digest}%00", "api/image/digits/small/{digest}/x"),
+        *("api/row/digits/0/0", "api/row/digits/0/-1", "api/row/nothing/0/0", "api/row/digits/{fingerprint}/99999"),
+        *(
+            "api/file/x",
+            "api/file/..%2f..%2fetc%2fpasswd",
+            "api/file/",
+            "api/",
+            "api/image",
+            "api/row/digits/x/99999999999999999999",
+        ),
+    ],
+)
+def test_what_is_unknown_is_404_and_tells_nothing(client, path):
+    demo = usl.load_demo("digits")
+    url = path.format(digest=demo.images.digests[0], fingerprint=demo.features.fingerprint)
+    answer = get(client, url + ("?encoder=pixels:pca" if "row" in url else ""))
+    assert answer.status_code == 404
+    assert len(answer.content) < 60
+    assert b"/" not in answer.content
+
+
+def test_a_folder_that_was_never_scanned_has_no_images(client, album):
+    name = sources.name_of(album)
+    assert get(client, routes.image_url(name, "0" * 32)).status_code == 404
+
+
+def test_an_image_that_is_gone_or_changed_is_404(client, album):
+    images = find_images(str(album))
+    name = sources.name_of(album)
+    (album / images.paths[0]).unlink()
+    (album / images.paths[1]).write_bytes((album / images.paths[2]).read_bytes())
+    for row in (0, 1):
+        assert get(client, routes.image_url(name, images.digests[row])).status_code == 404
+    assert get(client, routes.image_url(name, images.digests[2])).status_code == 200
+
+
+def test_after_a_new_scan_the_new_images_are_served(client, album):
+    name = sources.name_of(album)
+    first = find_images(str(album))
+    assert get(client, routes.image_url(name, first.digests[0])).status_code == 200
+    Image.new("RGB", (20, 20), "red").save(album / "new.png")
+    second = find_images(str(album))
+    (new,) = set(second.digests) - set(first.digests)
+    assert get(client, routes.image_url(name, new)).status_code == 200
+
+
+def test_a_swapped_file_never_leaks_what_it_links_to(client, album, tmp_path):
+    """The digest is of the bytes that were scanned; a link that takes the place of the file has others."""
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (30, 30), "blue").save(secret)
+    images = find_images(str(album))
+    name = sources.name_of(album)
+    (album / images.paths[0]).unlink()
+    (album / images.paths[0]).symlink_to(secret)
+    assert get(client, routes.image_url(name, images.digests[0])).status_code == 404
+
+
+def test_folders_outside_the_roots_are_not_served_although_they_are_known(client, album, monkeypatch, tmp_path):
+    images = find_images(str(album))
+    remember_images(images, Store())
+    name = sources.name_of(album)
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv(folders.ENV_ROOTS, str(tmp_path / "other"))
+    assert get(client, routes.image_url(name, images.digests[0])).status_code == 404
+
+
+def test_finished_files_are_sent_as_attachments(client):
+    arguments = {"source": "demo:digits", "encoder": "pixels:pca", "indices": [3, 1], "out": "{out}"}
+    job = pool().start("routes-test", "archive", arguments, "me")
+    deadline = time.monotonic() + 60
+    while pool().find("routes-test").active and time.monotonic() < deadline:
+        time.sleep(0.05)
+    answer = get(client, routes.file_url(job.id))
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "picks.zip" in answer.headers["content-disposition"]
+    assert answer.headers["cache-control"] == "no-store"
+    path = pool().file_of(job.id)
+    assert path is not None
+    path.unlink()
+    assert get(client, routes.file_url(job.id)).status_code == 404
+
+
+def test_every_answer_carries_the_headers(client):
+    for path in ("api/file/x", DEMO_IMAGE, "nothing"):
+        headers = get(client, path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "http:" not in policy
+        assert "*" not in policy
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1]x"])
+def test_foreign_hosts_are_refused(client, host):
+    assert get(client, DEMO_IMAGE, host=host).status_code == 400
+
+
+def test_this_machine_is_answered(client):
+    for host in ("127.0.0.1", "localhost", "localhost:8501"):
+        assert get(client, DEMO_IMAGE, host=host).status_code == 200
+
+
+def test_more_hosts_can_be_allowed(monkeypatch):
+    monkeypatch.setenv(routes.ENV_ALLOWED_HOSTS, " demo.example , ")
+    assert routes.allowed_hosts() == ["127.0.0.1", "localhost", "demo.example"]
+    app = Starlette(routes=routes.ROUTES, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=routes.allowed_hosts())])
+    assert TestClient(app, base_url="http://demo.example").get("/" + DEMO_IMAGE).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete"])
+def test_nothing_can_be_written(client, method):
+    assert getattr(client, method)("/api/file/x").status_code == 405
