@@ -2,37 +2,78 @@
 
 import streamlit as st
 
-from pages.ui import cached, charts, controls, errors, gallery, header, scores
-from pages.ui.state import METHODS
+from pages.ui import (
+    cached,
+    charts,
+    controls,
+    downloads,
+    errors,
+    gallery,
+    header,
+    maps_job,
+    nav,
+    pinned,
+    scores,
+    sources,
+    state,
+)
 from usl_core.palette import method_style
 
-with errors.shown():
-    choices = controls.sidebar()
-    demo = cached.dataset(choices.dataset)
-    selections = {method: cached.selection(choices, method) for method in METHODS}
-    titles = {method: method_style(method).label for method in METHODS}
-    percentiles = cached.density_percentiles(choices.dataset, choices.params.n_neighbors)
+QUESTION = "Which method would I trust?"
 
-    header.show("Which method would I trust?", demo)
-    colour = controls.colour_by(has_classes=demo.images.labels is not None)
-    charts.maps(choices, demo, selections, percentiles, colour)
+choices = state.choices()
+with errors.shown(way_out=True):
+    title = sources.title_of(choices.data)
+    made = cached.prepared(choices.data, choices.encoder)
+    if made is None:
+        header.show(QUESTION, header.facts_of(title, None))
+        st.info("These images have not been encoded yet.", icon=":material/info:")
+        st.page_link(nav.pages()["data"], label="Encode them on the page Data", icon=":material/arrow_forward:")
+        st.stop()
+
+    images = made.images
+    head = st.container()
+    with st.container(horizontal=True, gap="large"):
+        methods = controls.methods_to_compare(images.labels is not None)
+        colour = controls.colour_by(images.labels is not None)
+        wanted = controls.map_method()
+    drawn = made.umap if wanted == "umap" and made.umap else made.pca
+    with head:
+        header.show(QUESTION, header.facts_of(title, made, drawn))
+    if not methods:
+        st.info("Choose two to four methods above.", icon=":material/info:")
+        st.stop()
+    if len(methods) == 1:
+        st.caption(":material/info: Choose a second method to compare with.")
+    if wanted == "umap":
+        maps_job.show(choices, made)
+
+    row = state.pinned(len(images))
+    selections = {method: cached.selection(made, choices, method) for method in methods}
+    titles = {method: method_style(method).label for method in methods}
+    percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
+    charts.maps(choices, made, drawn, selections, colour, row)
     for note in dict.fromkeys(note for chosen in selections.values() for note in chosen.notes):
         st.caption(f":material/info: {note}")
+    pinned.show(choices, made, selections, row)
 
-    for column, (method, chosen) in zip(st.columns(len(METHODS)), selections.items(), strict=True):
+    for column, (method, chosen) in zip(st.columns(len(methods)), selections.items(), strict=True):
         with column:
             st.subheader(titles[method])
-            gallery.show(choices.dataset, demo.images, chosen, percentiles, f"Picks of {titles[method]}")
+            gallery.picks(choices.data, images, chosen, percentiles, f"Picks of {titles[method]}", row)
 
-    cards = {method: cached.scorecard(choices, method) for method in METHODS}
+    cards = {method: cached.scorecard(made, choices, method) for method in methods}
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Scores")
-        scores.table(cards, titles)
-        st.caption("★ best of its row; † sees the class labels, so it is a reference only. Point at a name for its definition.")
+        scores.show(choices, made, cards, titles)
     with right:
         st.subheader("Picks per class")
-        charts.class_bars(cards, demo.images)
-        st.subheader("Agreement")
-        scores.overlap_table(selections, titles, len(demo.images))
-    header.usl_terms(selections["usl"])
+        charts.class_bars(cards, images)
+        if len(methods) > 1:
+            st.subheader("Agreement")
+            scores.overlap_table(selections, titles, len(images))
+    if "usl" in selections:
+        header.usl_terms(selections["usl"])
+    st.subheader("Take it home", divider="gray")
+    downloads.show(choices, made, selections, drawn.method)

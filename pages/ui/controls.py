@@ -1,62 +1,110 @@
-"""Widgets in, parameter objects out."""
+"""Widgets in, parameter objects out. Each control says what it does in a sentence and can be put back by itself."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
-from usl_core.demos import demo_cards
+from usl_core.clustering import KmeansInit
+from usl_core.density import Estimate
+from usl_core.errors import UslError
+from usl_core.palette import method_style
+from usl_core.prepared import N_NEIGHBORS
+from usl_core.selection import methods, runs_as
 from usl_core.selection.usl import UslParams
 
-from .state import Choices, ColourBy, Key
+from . import cached, sources, state
+from .state import Choices, ColourBy, Key, MapMethod
+from .text import plain
 
-BUDGETS = (1, 200)
-NEIGHBORS = (1, 200)
+# A reset button lies in the margin beside its control, so that nothing moves when it comes and goes.
+_STYLE = """<style>
+[class*="st-key-control-"] { position: relative; padding-right: 2.1rem; }
+[class*="st-key-reset"] { position: absolute; right: 0; bottom: .3rem; width: auto; }
+[class*="st-key-reset"] [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); }
+[class*="st-key-reset"] button { min-height: 1.6rem; padding: .1rem; }
+[data-testid="stButtonGroup"] button p { text-transform: capitalize; }
+</style>"""
+_NO_HORIZON = 2.0  # unit vectors lie at most this far apart
+_MAX_BUDGET = 1_000_000
+METHOD_OF = {method_style(name).label: name for name in methods()}
+"""Methods by what they are called on screen, which is also what addresses hold."""
+
+_DEFAULTS: dict[str, Any] = {
+    Key.BUDGET: 40,
+    Key.SEED: 0,
+    Key.NEIGHBORS: 20,
+    Key.WEIGHT: 0.5,
+    Key.RELATIVE: False,
+    Key.RELATIVE_WEIGHT: 1.0,
+    Key.POWER: 1.0,
+    Key.MOMENTUM: 0.9,
+    Key.ITERATIONS: 10,
+    Key.HORIZON_DISTANCE: _NO_HORIZON,
+    Key.HORIZON_PICKS: 0,
+    Key.ESTIMATE: "mean",
+    Key.INIT: "k-means++",
+    Key.KMEANS_ITERATIONS: 100,
+    Key.SQUARED: False,
+    Key.COUNT_SELF: False,
+}
+_OF_USL = [key for key in _DEFAULTS if key not in (Key.BUDGET, Key.SEED)]
 
 
 def sidebar() -> Choices:
-    """The controls that every page shares."""
-    names = [card.name for card in demo_cards()]
+    """The controls that every page shares, for the data set that is open."""
+    name, encoder = state.data(), state.encoder()
+    n, k_max, problem = _extent(name, encoder)
     with st.sidebar:
-        dataset = st.segmented_control(
-            "Data set",
-            names,  # shown as they are: the address holds what is shown, and must not change with a title
-            default=names[0],
-            required=True,
-            key=Key.DATASET,
-            bind="query-params",
-            help="Bundled images; nothing is downloaded.",
-        )
-        budget = st.slider(
+        st.html(_STYLE)
+        _data_line(name, encoder, problem)
+        budget = _number(
             "Budget m",
-            *BUDGETS,
-            value=40,
-            key=Key.BUDGET,
-            bind="query-params",
-            help="How many images you can pay to label. Every method picks exactly this many.",
+            Key.BUDGET,
+            1,
+            n or _MAX_BUDGET,
+            "How many images you can pay to label. Every method picks exactly this many.",
         )
-        seed = st.number_input(
+        seed = _number(
             "Seed",
+            Key.SEED,
             0,
             2**31 - 1,
-            value=0,
-            step=1,
-            key=Key.SEED,
-            bind="query-params",
-            help="Starts the random draws of every method and of k-means. The same seed gives the same picks.",
+            "Starts the random draws of every method and of k-means. The same seed gives the same picks.",
         )
-        params = _usl()
-    return Choices(dataset=dataset or names[0], budget=budget, seed=int(seed or 0), params=params)
+        params = _usl(k_max)
+    return Choices(data=name, encoder=encoder, budget=budget, seed=seed, params=params)
 
 
-def _usl() -> UslParams:
+def _extent(name: str, encoder: str) -> tuple[int | None, int, str]:
+    """Number of images and largest k of the open data set, as far as they are known; and what is wrong with it."""
+    try:
+        made = cached.prepared(name, encoder)
+        if made is not None:
+            return len(made.features), max(made.neighbors.k_max, 1), ""
+        images = cached.images(name)
+        return (len(images) if images is not None else None), N_NEIGHBORS, ""
+    except UslError as error:
+        return None, N_NEIGHBORS, str(error)
+
+
+def _data_line(name: str, encoder: str, problem: str) -> None:
+    title = "unknown data set" if problem else plain(sources.title_of(name), 40)
+    st.markdown(f"**{title}**  \n:small[{plain(encoder)}]")
+
+
+def _usl(k_max: int) -> UslParams:
     st.subheader("USL", divider="gray")
-    k = st.slider(
+    k = _slider(
         "Neighbours k",
-        *NEIGHBORS,
-        value=20,
-        key=Key.NEIGHBORS,
-        bind="query-params",
-        help="An image is typical when its k nearest neighbours are near. Small k looks at fine detail, large k at the crowd.",
+        Key.NEIGHBORS,
+        1,
+        k_max,
+        1,
+        "An image is typical when its k nearest neighbours are near. Small k looks at fine detail, large k at the crowd.",
     )
     relative = st.toggle(
         "Relative λ",
@@ -66,29 +114,159 @@ def _usl() -> UslParams:
     )
     weight_help = "How strongly the picks of other clusters push a pick away. 0 takes the densest image of each cluster."
     if relative:
-        weight = st.slider(
-            "Weight λ (relative)",
-            0.0,
-            5.0,
-            value=1.0,
-            step=0.05,
-            key=Key.RELATIVE_WEIGHT,
-            bind="query-params",
-            help=weight_help,
-        )
+        weight = _slider("Weight λ (relative)", Key.RELATIVE_WEIGHT, 0.0, 5.0, 0.05, weight_help)
     else:
-        weight = st.slider("Weight λ", 0.0, 2.0, value=0.5, step=0.05, key=Key.WEIGHT, bind="query-params", help=weight_help)
-    power = st.slider(
-        "Power α",
-        0.25,
-        4.0,
-        value=1.0,
-        step=0.25,
-        key=Key.POWER,
-        bind="query-params",
-        help="How fast that push fades with distance: 1 / distance^α. A large α lets only near picks matter.",
+        weight = _slider("Weight λ", Key.WEIGHT, 0.0, 2.0, 0.05, weight_help)
+    power_help = "How fast that push fades with distance: 1 / distance^α. A large α lets only near picks matter."
+    power = _slider("Power α", Key.POWER, 0.25, 4.0, 0.25, power_help)
+    with st.expander("Advanced"):
+        advanced = _advanced()
+    return UslParams(n_neighbors=k, reg_weight=weight, reg_power=power, relative_weight=relative, **advanced)
+
+
+def _advanced() -> dict[str, Any]:
+    with st.container(horizontal=True):
+        st.button(
+            "Paper's formulas",
+            key="preset-paper",
+            on_click=state.assign,
+            kwargs={key: _DEFAULTS[key] for key in _OF_USL},
+            help="All of USL's settings back to the paper's formulas.",
+        )
+        st.button(
+            "Published code",
+            key="preset-published",
+            on_click=state.assign,
+            kwargs=_published(),
+            help="The released CIFAR-10 settings: squared distances, α 0.5 on the square, k = 400 with the image itself "
+            "counted, k-means from random points. k is cut to what this data set's graph holds.",
+        )
+    momentum_help = "m_reg: how much of the last round's push is kept in the next; more makes the rounds calmer."
+    distance_help = f"Only picks nearer than this push. {_NO_HORIZON:g} is the largest distance there is: all picks push."
+    momentum = _slider("Momentum m_reg", Key.MOMENTUM, 0.0, 0.99, 0.01, momentum_help)
+    rounds = _slider("Rounds T", Key.ITERATIONS, 1, 50, 1, "How often the picks are made anew; the first round has no push.")
+    distance = _slider("Horizon, distance", Key.HORIZON_DISTANCE, 0.05, _NO_HORIZON, 0.05, distance_help)
+    picks = _number("Horizon, picks", Key.HORIZON_PICKS, 0, 10_000, "Only this many nearest picks push; 0: all of them.")
+    estimate: Estimate = _choice(
+        "Density from",
+        Key.ESTIMATE,
+        ("mean", "kth"),
+        "The mean distance to the k neighbours (the paper), or the distance to the k-th alone.",
     )
-    return UslParams(n_neighbors=k, reg_weight=weight, reg_power=power, relative_weight=relative)
+    init: KmeansInit = _choice(
+        "k-means starts from",
+        Key.INIT,
+        ("k-means++", "random"),
+        "k-means++ spreads the first centres; random points, as in the released code, end in worse clusters.",
+    )
+    steps_help = "At most so many steps of k-means; it stops when nothing moves."
+    steps = _number("k-means steps", Key.KMEANS_ITERATIONS, 1, 1000, steps_help)
+    squared = st.toggle(
+        "Squared distances",
+        key=Key.SQUARED,
+        bind="query-params",
+        help="Square the distances in both terms, as the released code does; α then acts on the square.",
+    )
+    count_self = st.toggle(
+        "Count the image itself",
+        key=Key.COUNT_SELF,
+        bind="query-params",
+        help="The image is the first of its own k neighbours, at distance 0, as in the released code.",
+    )
+    return {
+        "reg_momentum": momentum,
+        "n_iterations": rounds,
+        "horizon_distance": distance if distance < _NO_HORIZON else None,
+        "horizon_picks": picks or None,
+        "estimate": estimate,
+        "kmeans_init": init,
+        "kmeans_iterations": steps,
+        "squared_distances": squared,
+        "count_self": count_self,
+    }
+
+
+def _published() -> dict[str, Any]:
+    """The published settings as choices; k is cut to the slider's range when the slider is made."""
+    preset = UslParams.published()
+    return {
+        Key.NEIGHBORS: preset.n_neighbors,
+        Key.RELATIVE: preset.relative_weight,
+        Key.WEIGHT: preset.reg_weight,
+        Key.POWER: preset.reg_power,
+        Key.MOMENTUM: preset.reg_momentum,
+        Key.ITERATIONS: preset.n_iterations,
+        Key.HORIZON_DISTANCE: preset.horizon_distance,
+        Key.HORIZON_PICKS: 0,
+        Key.ESTIMATE: preset.estimate,
+        Key.INIT: preset.kmeans_init,
+        Key.KMEANS_ITERATIONS: preset.kmeans_iterations,
+        Key.SQUARED: preset.squared_distances,
+        Key.COUNT_SELF: preset.count_self,
+    }
+
+
+def _slider(label: str, key: str, low: Any, high: Any, step: Any, help: str) -> Any:
+    if low >= high:  # one image, or one neighbour: nothing to choose
+        return low
+    value = _within(key, low, high)
+    with st.container(key=f"control-{key}"):
+        chosen = st.slider(label, low, high, value, step, key=key, bind="query-params", help=help)
+        _reset(label, key, value)
+    return chosen
+
+
+def _number(label: str, key: str, low: int, high: int, help: str) -> int:
+    value = _within(key, low, high)
+    with st.container(key=f"control-{key}"):
+        chosen = st.number_input(label, low, high, value, 1, key=key, bind="query-params", help=help)
+        _reset(label, key, value)
+    return int(chosen if chosen is not None else value)
+
+
+def _choice(label: str, key: str, options: Sequence[str], help: str) -> Any:
+    default = _DEFAULTS[key]
+    chosen = st.segmented_control(label, options, default=default, required=True, key=key, bind="query-params", help=help)
+    return chosen or default
+
+
+def _within(key: str, low: Any, high: Any) -> Any:
+    """The default within the range; a value that another data set allowed is cut to what this one does."""
+    if key in st.session_state:
+        value = st.session_state[key]
+        if value is not None and not low <= value <= high:
+            st.session_state[key] = min(max(value, low), high)
+    return min(max(_DEFAULTS[key], low), high)
+
+
+def _reset(label: str, key: str, default: Any) -> None:
+    """Puts one control back, where it is not; its words are for screen readers and the tooltip."""
+    if st.session_state.get(key, default) != default:
+        st.button(
+            f"Reset {label}",
+            key=f"reset-{key}",
+            icon=":material/restart_alt:",
+            type="tertiary",
+            on_click=state.assign,
+            kwargs={key: default},
+            help=f"Back to {default:g}",
+        )
+
+
+def methods_to_compare(has_labels: bool) -> list[str]:
+    """Two to four methods; under the names that they run as."""
+    options = list(dict.fromkeys(method_style(runs_as(name, has_labels)).label for name in METHOD_OF.values()))
+    default = list(dict.fromkeys(method_style(runs_as(name, has_labels)).label for name in state.DEFAULT_METHODS))
+    chosen = st.pills(
+        "Methods",
+        options,
+        selection_mode="multi",
+        default=default,
+        key=Key.METHODS,
+        bind="query-params",
+        help="Two to four methods, side by side at the same budget on the same images.",
+    )
+    return [METHOD_OF[label] for label in options if label in chosen]
 
 
 def colour_by(has_classes: bool) -> ColourBy:
@@ -104,3 +282,18 @@ def colour_by(has_classes: bool) -> ColourBy:
         help="Density: share of images in a less dense place. Cluster: the k-means cluster that USL picks one image from.",
     )
     return chosen or "density"
+
+
+def map_method() -> MapMethod:
+    """How the map is to be drawn."""
+    chosen = st.segmented_control(
+        "Map",
+        ["UMAP", "PCA"],
+        default="UMAP",
+        required=True,
+        key=Key.MAP,
+        bind="query-params",
+        help="UMAP keeps neighbours together; PCA is there at once. Distances on a map mislead: all numbers are computed "
+        "in feature space.",
+    )
+    return "pca" if chosen == "PCA" else "umap"

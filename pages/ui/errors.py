@@ -9,17 +9,28 @@ import streamlit as st
 
 from usl_core.errors import UslError
 
+from . import nav
+from .text import plain
+
 
 @contextmanager
-def shown() -> Iterator[None]:
-    """Show a UslError as a message and end the run there."""
+def shown(*, stop: bool = True, way_out: bool = False) -> Iterator[None]:
+    """Show a UslError as a message.
+
+    Args:
+        stop: end the run there; otherwise go on after the block.
+        way_out: add a link to the page Data.
+    """
     try:
         yield
     except UslError as error:
-        st.error(_plain(str(error)), icon=":material/error:")
-        st.stop()
+        say(str(error))
+        if way_out:
+            st.page_link(nav.pages()["data"], label="Choose images on the page Data", icon=":material/arrow_forward:")
+        if stop:
+            st.stop()
 
 
-def _plain(text: str) -> str:
-    """Escape what Streamlit would read as Markdown; file names occur in messages."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|~$:" else letter for letter in text)
+def say(message: str) -> None:
+    """An error that is no exception, e.g. of a job."""
+    st.error(plain(message), icon=":material/error:")

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from html import escape
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from usl_core.demos import Demo
-from usl_core.types import Selection
+from . import parts
+from .text import plain
 
-_STYLE = """<style>
-.usl-header { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; align-items: baseline; }
-.usl-header h1 { font-size: 1.5rem; font-weight: 650; padding: 0; margin: 0; }
-.usl-header span { opacity: .82; font-size: .9rem; }
-[data-testid="stButtonGroup"] button p { text-transform: capitalize; }
-</style>"""
+if TYPE_CHECKING:
+    from usl_core.artefacts import Map
+    from usl_core.prepared import Prepared
+    from usl_core.types import Selection
 
 
-def show(question: str, demo: Demo) -> None:
-    """Title and facts.
+def show(question: str, facts: list[str]) -> None:
+    """Title, facts, and the button that copies the address.
 
     Args:
         question: what the page answers.
-        demo: the data set on screen.
+        facts: about what is on screen, see `facts_of`.
     """
-    features = demo.features
-    facts = (
-        demo.card.title,
-        f"{len(features):,} images",
-        f"{features.encoder}, {features.values.shape[1]} dimensions",
-        f"drawn with UMAP seed 0, trustworthiness {demo.trustworthiness['umap']:.2f}",
-    )
-    spans = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
-    st.html(f"{_STYLE}<div class='usl-header'><h1>{escape(question)}</h1>{spans}</div>")
-    st.caption(demo.card.description)
+    with st.container(key="header", horizontal=True, vertical_alignment="bottom", wrap=False):
+        with st.container(gap=None):
+            st.title(question, anchor=False)
+            st.caption(" · ".join(plain(fact, 200) for fact in facts))
+        with st.container(width=90):
+            parts.copy_link()
+
+
+def facts_of(title: str, made: Prepared | None, drawn: Map | None = None) -> list[str]:
+    """Data set, n, encoder, d, and how the map was drawn, as far as they are known."""
+    if made is None:
+        return [title, "not encoded yet"]
+    values = made.features.values
+    facts = [title, f"{len(values):,} images", f"{made.features.encoder}, {values.shape[1]} dimensions"]
+    shown = drawn or made.umap or made.pca
+    return [*facts, shown.note]
 
 
 def usl_terms(selection: Selection) -> None:

@@ -1,10 +1,36 @@
 """Page configuration and navigation; every page of the app runs through this script."""
 
-from pathlib import Path
-
 import streamlit as st
 
-PAGES = Path(__file__).resolve().parents[1]
+from pages.ui import nav, state
 
-st.set_page_config(page_title="USL Explorer", page_icon=PAGES.parent / "assets" / "icon.png", layout="wide")
-st.navigation([st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare:", default=True)]).run()
+# Streamlit's captions reach a contrast of 4.2, its white on the accent of the dark theme 2.4; small print needs 4.5 (WCAG AA).
+STYLE = """
+[data-testid='stCaptionContainer'] { color: inherit; opacity: .85; }
+[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primary'] p { color: light-dark(#FFFFFF, #12171E); }
+a.usl-file, a.usl-file:visited { display: inline-block; padding: .35rem .75rem; border: 1px solid; border-radius: 6px;
+  border-color: light-dark(#B4BFCC, #4A5A6C); color: inherit; text-decoration: none; }
+a.usl-file:hover, a.usl-file:focus-visible { border-color: light-dark(#0F62A8, #5AB0F0); color: light-dark(#0F62A8, #7CC2F5); }
+"""
+
+
+def sidebar() -> None:
+    """The controls that all pages share. Made here, they are the same controls on every page; made on each page, they would
+    forget on the way to the next what a link had set."""
+    from pages.ui import controls
+
+    state.choose(controls.sidebar())
+
+
+# An emoji: a file would load numpy and Pillow first, and without any Streamlit fetches the icon of the menu from the network.
+st.set_page_config(page_title="USL Explorer", page_icon="🔷", layout="wide")
+page = st.navigation(list(nav.pages().values()))
+st.html(f"<style>{STYLE}</style>")
+state.mend_address()
+state.carry()
+is_home = page.url_path == ""
+if not is_home:
+    sidebar()
+page.run()
+if is_home:  # its pictures need none of the controls and come first
+    sidebar()

@@ -3,36 +3,68 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import asdict
 from html import escape
 
 import streamlit as st
 
 from usl_core.metrics import METRICS, Metric, Scorecard, expected_overlap, overlap
+from usl_core.prepared import Prepared
 from usl_core.selection import method_cards
+from usl_core.store import fingerprint
 from usl_core.types import Selection
 
-_STYLE = """<style>
-.usl-table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
-.usl-table th, .usl-table td { padding: .3rem .6rem; border-bottom: 1px solid rgba(128,128,128,.28); text-align: right; }
-.usl-table th:first-child { text-align: left; font-weight: 500; }
-.usl-table abbr { text-decoration: underline dotted; text-underline-offset: 3px; cursor: help; }
-.usl-table .best { font-weight: 700; }
-.usl-table .best::before { content: "★ "; }
-.usl-scroll { overflow-x: auto; }
-</style>"""
+from . import jobs, tables
+from .state import Choices
+
+_Pairs = Mapping[str, Sequence[float | None]]
 
 
-def table(cards: Mapping[str, Scorecard], titles: Mapping[str, str]) -> None:
+N_SEEDS = 10
+
+
+def show(choices: Choices, made: Prepared, cards: Mapping[str, Scorecard], titles: Mapping[str, str]) -> None:
+    """The table, at first for the seed on screen; mean and deviation over several seeds come from a job in the background."""
+    arguments = {
+        "source": made.source,
+        "encoder": choices.encoder,
+        "methods": list(cards),
+        "budget": choices.budget,
+        "params": asdict(choices.params),
+        "n_seeds": N_SEEDS,
+    }
+    key = f"seeds {fingerprint(made.features.fingerprint, arguments)}"
+    done = jobs.find(key)
+    table(cards, titles, done.result if done is not None and done.status == "done" else None)
+    job = jobs.background(key, "seeds", arguments, f"mean ± standard deviation over seeds 0 to {N_SEEDS - 1}: computing")
+    small = f" Small print: mean ± standard deviation over seeds 0 to {N_SEEDS - 1}." if job is not None else ""
+    st.caption(
+        f"Seed {choices.seed}. ★ best of its row; † sees the class labels, so it is a reference only.{small} "
+        "Point at a name for its definition."
+    )
+
+
+def table(cards: Mapping[str, Scorecard], titles: Mapping[str, str], over_seeds: Mapping[str, _Pairs] | None = None) -> None:
     """One row per number, one column per method. The best value of a row is bold and starred; a method that looks at the
-    class labels is a reference and takes no part."""
+    class labels is a reference and takes no part.
+
+    Args:
+        cards: of the seed on screen.
+        titles: of the methods.
+        over_seeds: mean and standard deviation by method and number, once they are known.
+    """
     references = {card.name for card in method_cards() if card.needs_labels}
     head = "".join(f"<th scope='col'>{escape(titles[method])}{' †' if method in references else ''}</th>" for method in cards)
-    body = "".join(_row(metric, cards, references) for metric in METRICS)
-    _show(f"<tr><th scope='col'>Score</th>{head}</tr>", body)
+    body = "".join(_row(metric, cards, references, over_seeds or {}) for metric in METRICS)
+    tables.show(f"<tr><th scope='col'>Score</th>{head}</tr>", body, label="Scores by method")
+    with st.expander("What the numbers mean"):
+        known = [metric for metric in METRICS if any(_figure(metric, getattr(card, metric.key)) for card in cards.values())]
+        lines = [(metric.title, metric.definition, f"{metric.better} is better") for metric in known]
+        tables.rows(("Number", "Definition", "Direction"), lines, words=True, label="What the numbers mean")
 
 
-def _row(metric: Metric, cards: Mapping[str, Scorecard], references: Set[str]) -> str:
+def _row(metric: Metric, cards: Mapping[str, Scorecard], references: Set[str], over_seeds: Mapping[str, _Pairs]) -> str:
     shown = {method: _figure(metric, getattr(card, metric.key)) for method, card in cards.items()}
     ranked = {method: getattr(card, metric.key) for method, card in cards.items() if shown[method] and method not in references}
     if not any(shown.values()):
@@ -43,7 +75,9 @@ def _row(metric: Metric, cards: Mapping[str, Scorecard], references: Set[str]) -
     if len(starred) == len(ranked):
         starred = set()
     cells = "".join(
-        f"<td class='best'>{text}</td>" if method in starred else f"<td>{text or '–'}</td>" for method, text in shown.items()
+        f"<td><span class='{'best' if method in starred else ''}'>{text or '–'}</span>"
+        f"{_spread(metric, over_seeds.get(method, {}).get(metric.key))}</td>"
+        for method, text in shown.items()
     )
     arrow = "↑" if metric.better == "higher" else "↓"
     definition = escape(f"{metric.definition} {metric.better.capitalize()} is better.", quote=True)
@@ -57,6 +91,15 @@ def _figure(metric: Metric, value: float) -> str:
     return f"{value * 100:.{metric.digits}f} %" if metric.percent else f"{value:.{metric.digits}f}"
 
 
+def _spread(metric: Metric, pair: Sequence[float | None] | None) -> str:
+    """Mean and standard deviation, in small print under the number."""
+    if pair is None or pair[0] is None or pair[1] is None:
+        return ""
+    factor = 100 if metric.percent else 1
+    mean, deviation = (f"{value * factor:.{max(metric.digits, 1)}f}" for value in (pair[0], pair[1]))
+    return f"<small>{mean} ± {deviation}</small>"
+
+
 def overlap_table(selections: Mapping[str, Selection], titles: Mapping[str, str], n: int) -> None:
     """How many picks two methods share, beside what two random draws would share."""
     shared = overlap({method: chosen.indices for method, chosen in selections.items()})
@@ -65,11 +108,6 @@ def overlap_table(selections: Mapping[str, Selection], titles: Mapping[str, str]
         f"<tr><th scope='row'>{escape(titles[a])}</th>" + "".join(f"<td>{shared[a, b]}</td>" for b in selections) + "</tr>"
         for a in selections
     )
-    _show(f"<tr><th scope='col'>Shared picks</th>{head}</tr>", rows)
+    tables.show(f"<tr><th scope='col'>Shared picks</th>{head}</tr>", rows, label="Picks that two methods share")
     budget = len(next(iter(selections.values())))
     st.caption(f"Two random draws of {budget} from {n:,} images share {expected_overlap(n, budget, budget):.1f} on average.")
-
-
-def _show(head: str, body: str) -> None:
-    table = f"<table class='usl-table'><thead>{head}</thead><tbody>{body}</tbody></table>"
-    st.html(f"{_STYLE}<div class='usl-scroll'>{table}</div>")

@@ -1,21 +1,30 @@
-"""What a visitor has chosen. Every choice is a widget bound to the address, so a link repeats the view."""
+"""What a visitor has chosen. Every choice is bound to the address, so a link repeats the view and Back goes back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal
 
-from usl_core.selection.usl import UslParams
+import streamlit as st
+
+if TYPE_CHECKING:  # every page begins here; what computes is loaded when the heading is on screen
+    from usl_core.palette import ThemeName
+    from usl_core.selection.usl import UslParams
 
 ColourBy = Literal["density", "cluster", "class"]
+MapMethod = Literal["umap", "pca"]
 
-METHODS = ("random", "stratified", "usl")
+DEFAULT_DATA = "digits"
+DEFAULT_METHODS = ("random", "stratified", "usl")
 
 
 class Key:
     """Names of the choices in the session and in the address."""
 
-    DATASET = "data"
+    DATA = "data"
+    ENCODER = "encoder"
+    PIN = "pin"
     BUDGET = "m"
     SEED = "seed"
     NEIGHBORS = "k"
@@ -23,21 +32,37 @@ class Key:
     RELATIVE = "relative"
     RELATIVE_WEIGHT = "rlambda"
     POWER = "alpha"
+    MOMENTUM = "mreg"
+    ITERATIONS = "iterations"
+    HORIZON_DISTANCE = "horizon"
+    HORIZON_PICKS = "hpicks"
+    ESTIMATE = "estimate"
+    INIT = "init"
+    KMEANS_ITERATIONS = "ksteps"
+    SQUARED = "squared"
+    COUNT_SELF = "self"
+    METHODS = "methods"
     COLOUR = "colour"
+    MAP = "map"
+    TOY = "toy"
+    TOY_BUDGET = "toym"
+    TOY_WEIGHT = "toylambda"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """One run of a page.
+    """The choices of the sidebar.
 
     Args:
-        dataset: name of the data set.
+        data: short name of the data set, see `sources`.
+        encoder: full name.
         budget: m.
         seed: of every method.
         params: of USL.
     """
 
-    dataset: str
+    data: str
+    encoder: str
     budget: int
     seed: int
     params: UslParams
@@ -45,3 +70,94 @@ class Choices:
     def params_of(self, method: str) -> UslParams | None:
         """The parameter object that this method takes."""
         return self.params if method == "usl" else None
+
+
+_CHOICES = "choices"
+_CARRIED = {Key.DATA: DEFAULT_DATA, Key.ENCODER: "", Key.PIN: ""}
+
+
+def choose(choices: Choices) -> None:
+    """Keep what the sidebar says, for the page."""
+    st.session_state[_CHOICES] = choices
+
+
+def choices() -> Choices:
+    """What the sidebar says."""
+    chosen: Choices = st.session_state[_CHOICES]
+    return chosen
+
+
+def theme_name() -> ThemeName:
+    """The theme that the visitor sees."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def mend_address() -> None:
+    """Drop numbers without end from the address: Streamlit's field for whole numbers does not survive them."""
+    endless = [key for key in st.query_params if any(map(_is_endless, st.query_params.get_all(key)))]
+    for key in endless:
+        del st.query_params[key]
+    if endless:
+        st.rerun()
+
+
+def _is_endless(text: str) -> bool:
+    try:
+        return not isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def carry() -> None:
+    """Put the choices that are made by buttons and links into the address.
+
+    Streamlit binds widgets only, and what a list or a menu is bound to must be what it displays. These are therefore text
+    fields that nobody sees or tabs to. Called once per run, before any page.
+    """
+    with st.container(key="carried"):
+        st.html("<style>.st-key-carried { display: none; }</style>")
+        for key, default in _CARRIED.items():
+            st.text_input(key, default, key=key, bind="query-params", max_chars=200)
+
+
+def data() -> str:
+    """Name of the data set that is looked at."""
+    return st.session_state.get(Key.DATA) or DEFAULT_DATA
+
+
+def encoder() -> str:
+    """Full name of the encoder."""
+    from usl_core.encoders import PIXELS
+
+    return st.session_state.get(Key.ENCODER) or PIXELS
+
+
+def pinned(n: int) -> int | None:
+    """The image that is pinned, if it is one of n."""
+    text = st.session_state.get(Key.PIN) or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < n else None
+
+
+def pin(row: int | None) -> None:
+    """Pin an image, or none; for callbacks."""
+    st.session_state[Key.PIN] = "" if row is None else str(row)
+
+
+def open_data(name: str) -> None:
+    """Look at another data set; for callbacks. A pinned row would be another image there."""
+    st.session_state[Key.DATA] = name
+    st.session_state[Key.PIN] = ""
+
+
+def use_encoder(name: str) -> None:
+    """Look through another encoder; for callbacks. It may refuse other images, so rows would not fit either."""
+    from usl_core.encoders import PIXELS
+
+    st.session_state[Key.ENCODER] = "" if name == PIXELS else name
+    st.session_state[Key.PIN] = ""
+
+
+def assign(**values: Any) -> None:
+    """Set choices by their keys; for callbacks."""
+    for key, value in values.items():
+        st.session_state[key] = value

@@ -1,0 +1,41 @@
+"""Data: what do I have? The demos, a folder of the server, what is in it, and the encoder that looks at it."""
+
+import streamlit as st
+
+from pages.ui import cached, encoders, errors, folders, header, inventory, jobs, pick_data, sources, state
+
+choices = state.choices()
+name = choices.data
+made, images, title = None, None, "no data set"
+with errors.shown(stop=False):
+    title = sources.title_of(name)
+    images = cached.images(name)
+    made = cached.prepared(name, choices.encoder)
+header.show("What do I have?", header.facts_of(title, made))
+
+st.subheader("Choose images", divider="gray")
+pick_data.demos()
+if not folders.is_read_only():
+    pick_data.folder()
+
+if title != "no data set":
+    with errors.shown():
+        source = sources.source_of(name)
+        if images is None:
+            arguments = {"source": source, "within": [str(root) for root in folders.roots()]}
+            done = jobs.section(
+                cached.job_key("scan", source),
+                "scan",
+                arguments,
+                doing="Looking through the images",
+                label="Scan",
+                help="Opens every image once to find the damaged ones; the second time is quick.",
+                auto=True,
+            )
+            if done is not None:
+                st.rerun()
+            st.stop()
+        st.subheader("Choose an encoder", divider="gray")
+        encoders.show(name)
+        st.subheader("What is in it", divider="gray")
+        inventory.show(name, images)

@@ -1,0 +1,118 @@
+"""What a visitor takes home: the picks in files, the report, the picked images, and the command that makes them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import streamlit as st
+
+from usl_core.command_text import compare_command, select_command
+from usl_core.export import picks_csv, picks_npy, run_json, run_record
+from usl_core.palette import method_style
+from usl_core.prepared import Prepared
+from usl_core.store import fingerprint
+from usl_core.types import Selection
+
+from . import jobs, offered, sources
+from .job_pool import Job
+from .routes import file_url
+from .state import Choices
+
+
+def show(choices: Choices, made: Prepared, selections: Mapping[str, Selection], map_method: str) -> None:
+    """The section at the end of Compare."""
+    titles = {method_style(method).label: method for method in selections}
+    left, right = st.columns(2, gap="large")
+    with left:
+        options = list(titles)
+        preferred = options.index("USL") if "USL" in options else 0
+        label = st.selectbox("Picks of", options, index=preferred, key="download-method")
+        method = titles.get(label, next(iter(titles.values())))
+        _files(choices, made, selections[method], method)
+        _archive(choices, made, selections[method])
+    with right:
+        _report(choices, made, list(selections), map_method)
+    params = choices.params_of(method)
+    commands = [
+        select_command(made.source, method, choices.budget, choices.seed, choices.encoder, params),
+        compare_command(
+            made.source,
+            list(selections),
+            choices.budget,
+            choices.seed,
+            choices.encoder,
+            choices.params if "usl" in selections else None,
+            map_method,
+        ),
+    ]
+    st.caption("The same from the command line: the picks of this method, and the report")
+    st.code("\n".join(commands), language=None, wrap_lines=True)
+
+
+def _files(choices: Choices, made: Prepared, selection: Selection, method: str) -> None:
+    k = choices.params.n_neighbors
+
+    def table() -> bytes:
+        return picks_csv(selection, made.features, made.neighbors, k)
+
+    def record() -> bytes:
+        return run_json(run_record(selection, made.features, folder=made.source, method=method))
+
+    with st.container(horizontal=True):
+        offered.link("picks.csv", table, "Rank, path, row, cluster, class, density and score of each pick.")
+        offered.link("picks.npy", lambda: picks_npy(selection), "The picked rows in rank order, for NumPy.")
+        offered.link("run.json", record, "Everything that repeats the run: python -m usl_core select --from run.json")
+
+
+def _archive(choices: Choices, made: Prepared, selection: Selection) -> None:
+    arguments = {"source": made.source, "encoder": choices.encoder, "indices": selection.indices.tolist(), "out": "{out}"}
+    job = jobs.section(
+        f"archive {fingerprint(made.features.fingerprint, selection.indices)}",
+        "archive",
+        arguments,
+        doing="Packing the images",
+        label="Pack the picked images",
+        help="One .zip with the picked files as they are.",
+        quiet=True,
+    )
+    _link(job, "picks.zip")
+
+
+def _report(choices: Choices, made: Prepared, methods: list[str], map_method: str) -> None:
+    arguments: dict[str, Any] = {
+        "source": made.source,
+        "encoder": choices.encoder,
+        "methods": methods,
+        "budget": choices.budget,
+        "params": asdict(choices.params),
+        "seed": choices.seed,
+        "map_method": map_method,
+        "title": sources.title_of(choices.data),
+        "command": compare_command(
+            made.source,
+            methods,
+            choices.budget,
+            choices.seed,
+            choices.encoder,
+            choices.params if "usl" in methods else None,
+            map_method,
+        ),
+    }
+    st.caption("One page with these maps, galleries and scores; it opens anywhere, offline.")
+    job = jobs.section(
+        f"report {fingerprint(made.features.fingerprint, arguments)}",
+        "report",
+        {**arguments, "out": "{out}"},
+        doing="Writing the report",
+        label="Write the report",
+        help="One HTML file; everything is inside.",
+        quiet=True,
+    )
+    _link(job, "report.html")
+
+
+def _link(job: Job | None, name: str) -> None:
+    if job is not None:
+        offered.anchor(file_url(job.id), name, f"Download {name}")

@@ -1,0 +1,177 @@
+"""Where images come from: the bundled demos as cards, and the folders of the server through a browser that stays inside."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from usl_core.demos import DemoCard, demo_cards
+from usl_core.errors import UslError
+
+from . import cached, errors, folders, sources, state
+from .routes import image_url
+from .text import plain
+
+_BROWSED = "browsed-folder"
+_REFUSED = "refused-folder"
+_FIELD = "typed-folder"
+_SHOWN = "shown-folder"
+_SAMPLES = 10
+_STYLE = """<style>
+.usl-samples { display: flex; gap: 4px; overflow: hidden; }
+.usl-samples img { width: 44px; height: 44px; object-fit: contain; border-radius: 4px; background: rgba(128,128,128,.12); }
+.st-key-folder-list { max-height: 14rem; overflow-y: auto; }  /* a home directory may hold hundreds */
+</style>"""
+
+
+def demos() -> None:
+    """One card per bundled collection."""
+    for column, card in zip(st.columns(len(demo_cards()), gap="medium"), demo_cards(), strict=True):
+        with column, st.container(border=True, height="stretch"):
+            _demo(card)
+
+
+def _demo(card: DemoCard) -> None:
+    images = cached.images(card.name)
+    assert images is not None
+    step = max(len(images) // _SAMPLES, 1)
+    samples = "".join(
+        f"<img alt='' loading='lazy' src='{escape(image_url(card.name, images.digests[row]), quote=True)}'>"
+        for row in range(step // 2, len(images), step)[:_SAMPLES]
+    )
+    st.html(f"{_STYLE}<div class='usl-samples' aria-hidden='true'>{samples}</div>")
+    st.markdown(f"**{card.title}** · {card.n:,} images, {card.n_classes} classes  \n:small[{plain(card.description)}]")
+    is_open = state.data() == card.name
+    st.button(
+        "Open" if not is_open else "Is open",
+        key=f"open-{card.name}",
+        icon=":material/check:" if is_open else None,
+        disabled=is_open,
+        on_click=state.open_data,
+        args=(card.name,),
+        help=f"{card.source}. Licence: {card.licence}.",
+    )
+
+
+def folder() -> None:
+    """The browser of folders."""
+    roots = folders.roots()
+    if not roots:
+        st.caption("None of the folders in USL_DATA_ROOTS exists on this server.")
+        return
+    here = _here(roots)
+    try:
+        listed = folders.contents(here)
+    except UslError as error:
+        errors.say(str(error))
+        here = roots[0]
+        listed = folders.contents(here)
+    with st.container(border=True):
+        st.markdown("**My folder**")
+        _path_field(here)
+        _trail(here, roots)
+        refused = st.session_state.pop(_REFUSED, None)
+        if refused:
+            errors.say(refused)
+        counted = f"{listed.n_images:,} image files" if listed.n_images else "no image files"
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Use this folder",
+                key="use-folder",
+                type="primary",
+                icon=":material/folder_open:",
+                on_click=_use_typed,
+                help="All images in it and in its subfolders; subfolders become classes. Nothing is copied or changed.",
+            )
+            st.caption(f"{counted} right here, {len(listed.folders):,} subfolders, {len(listed.archives):,} archives")
+        with st.container(key="folder-list", horizontal=True, gap="small"):
+            for at, name in enumerate(listed.folders):
+                st.button(plain(name, 48), key=f"enter-{at}", icon=":material/folder:", on_click=_enter, args=(here / name,))
+            for at, name in enumerate(listed.archives):
+                icon = ":material/folder_zip:"
+                st.button(
+                    plain(name, 48), key=f"archive-{at}", icon=icon, on_click=_use, args=(here / name,), help="Use this archive"
+                )
+        if listed.n_left_out:
+            st.caption(f"{listed.n_left_out:,} more are not listed; type the path above.")
+
+
+def _here(roots: list[Path]) -> Path:
+    """The folder that is looked into, checked again: it may have become a link since."""
+    try:
+        return folders.confined(st.session_state.get(_BROWSED, roots[0]))
+    except UslError:
+        return roots[0]
+
+
+def _path_field(here: Path) -> None:
+    # What was typed and refused stays, so that it can be mended, until the visitor goes elsewhere.
+    if _FIELD not in st.session_state or st.session_state.get(_SHOWN) != str(here):
+        st.session_state[_FIELD] = st.session_state[_SHOWN] = str(here)
+    st.text_input(
+        "Folder on this server",
+        key=_FIELD,
+        on_change=_typed,
+        icon=":material/search:",
+        help="A folder or a .zip archive. Only what lies inside USL_DATA_ROOTS (default: the home directory) can be opened.",
+    )
+
+
+def _trail(here: Path, roots: list[Path]) -> None:
+    """From a root down to here, each step a button."""
+    root = next((root for root in roots if here.is_relative_to(root)), roots[0])
+    steps = [*(other for other in roots if other != root), root]
+    below = here
+    path = []
+    while below != root:
+        path.append(below)
+        below = below.parent
+    steps += reversed(path)
+    with st.container(horizontal=True, gap=None):
+        for at, step in enumerate(steps):
+            name = str(step) if step in roots else step.name
+            icon = ":material/home_storage:" if step in roots else ":material/chevron_right:"
+            st.button(
+                plain(name, 60),
+                key=f"trail-{at}",
+                type="tertiary",
+                icon=icon,
+                on_click=_enter,
+                args=(step,),
+                disabled=step == here,
+            )
+
+
+def _typed() -> None:
+    try:
+        path = folders.confined(st.session_state[_FIELD])
+        if path.is_dir():
+            st.session_state[_BROWSED] = str(path)
+        else:
+            _use(path)
+    except UslError as error:
+        st.session_state[_REFUSED] = str(error)
+
+
+def _enter(path: Path) -> None:
+    try:
+        st.session_state[_BROWSED] = str(folders.confined(path))
+    except UslError as error:
+        st.session_state[_REFUSED] = str(error)
+
+
+def _use_typed() -> None:
+    """What stands in the field, which may be newer than the page."""
+    _use(st.session_state[_FIELD])
+
+
+def _use(path: Path | str) -> None:
+    try:
+        found = folders.confined(path)
+        if not found.exists():
+            raise UslError(f"{found} does not exist; give a folder of images or a .zip archive")
+        state.open_data(sources.name_of(found))
+    except UslError as error:
+        st.session_state[_REFUSED] = str(error)
