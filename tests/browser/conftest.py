@@ -12,8 +12,8 @@ from .server import fresh_browser, running_app
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
-    with running_app() as found:
-        yield found
+    with running_app() as server:
+        yield server.address
 
 
 @pytest.fixture(scope="session")

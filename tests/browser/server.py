@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
@@ -22,15 +23,44 @@ IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 START_SECONDS = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running app.
+
+    Args:
+        address: without a slash at the end.
+        process: of the server.
+        cache: its cache directory.
+    """
+
+    address: str
+    process: subprocess.Popen[bytes]
+    cache: Path
+
+    def workers(self) -> list[int]:
+        """Process ids of the jobs that it has running (Linux only)."""
+        task = Path(f"/proc/{self.process.pid}/task")
+        children = [int(pid) for thread in task.iterdir() for pid in (thread / "children").read_text().split()]
+        return [pid for pid in children if b"usl_core.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def wait_until_idle(self) -> None:
+        """Let the jobs of earlier tests end, so that a test may count its own."""
+        for _ in range(600):
+            if not self.workers():
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"these workers never ended: {self.workers()}")
+
+
 @contextmanager
-def running_app(**environment: str) -> Iterator[str]:
-    """Start the app on a free port of this machine and give its address; stop it afterwards."""
+def running_app(script: str = "app.py", **environment: str) -> Iterator[Server]:
+    """Start the app (or another script) on a free port of this machine; stop it afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+            [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)],
             cwd=ROOT,
             env={**os.environ, "USL_CACHE_DIR": cache, **environment},
             stdin=subprocess.DEVNULL,
@@ -39,7 +69,7 @@ def running_app(**environment: str) -> Iterator[str]:
         )
         try:
             _wait_until_up(f"http://127.0.0.1:{port}", server, log)
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", server, Path(cache))
         finally:
             server.terminate()
             server.wait(timeout=20)
@@ -55,7 +85,7 @@ def _wait_until_up(address: str, server: subprocess.Popen[bytes], log: object) -
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
                 return
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.05)
 
 
 @contextmanager

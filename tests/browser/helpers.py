@@ -1,0 +1,122 @@
+"""What the browser tests do again and again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+from .server import settle
+
+MAP = ".st-key-map_figure .js-plotly-plot"
+HOSTILE = (
+    "![x](http:__evil.example_p.png).png",
+    "<img src=x onerror=alert(1)>.png",
+    "<_script><script>alert(1)<_script>.png",
+    'quote" onload="alert(1).png',
+    "it's & <b>bold<_b>.png",
+    "**strong** _em_ `code` $x$ :red[x].png",
+    "line\nbreak.png",
+    "‮evil‬.png",
+    "😀 smile.png",
+    "n" * 190 + ".png",
+)
+
+
+def write_images(folder: Path, count: int, *, side: int = 24, seed: int = 0, names: Callable[[int], str] | None = None) -> None:
+    """Small random pictures around a few colours."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for at in range(count):
+        colour = np.array([[255, 60, 60], [60, 255, 60], [60, 60, 255], [230, 230, 40]][at % 4])
+        noise = rng.normal(0, 40, (side, side, 3))
+        picture = np.clip(colour + noise, 0, 255).astype(np.uint8)
+        Image.fromarray(picture).save(folder / (names(at) if names else f"{at:04d}.png"))
+
+
+def write_many(folder: Path, count: int, side: int = 280) -> None:
+    """Enough to keep an encoder busy for seconds: links to a few pictures that are slow to decode. No two folders hold the
+    same pictures, or the second would be encoded already."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(list(str(folder).encode()))
+    for at in range(8):
+        Image.fromarray(rng.integers(0, 255, (side, side, 3), dtype=np.uint8)).save(folder / f"{at:05d}.png")
+    for at in range(8, count):
+        os.link(folder / f"{at % 8:05d}.png", folder / f"{at:05d}.png")
+
+
+def open_compare(page: Page, address: str, query: str = "") -> None:
+    """The page Compare, drawn."""
+    page.goto(f"{address}/compare{query}")
+    wait_for_maps(page)
+
+
+def wait_for_maps(page: Page) -> None:
+    page.wait_for_selector(f"{MAP} .main-svg", timeout=60_000)
+    settle(page)
+
+
+def picks(page: Page, method: str) -> list[int]:
+    """The rows in the gallery of a method, as its title calls it."""
+    buttons = page.locator(f"ol[aria-label='Picks of {method}'] button")
+    return [int(row) for row in buttons.evaluate_all("all => all.map(button => button.dataset.row)")]
+
+
+def wait_for_picks(page: Page, method: str, expected: list[int]) -> None:
+    """Until the gallery of a method shows these rows; a slider's new value may reach the address before the script runs."""
+    for _ in range(100):
+        if picks(page, method) == expected:
+            return
+        page.wait_for_timeout(200)
+    assert picks(page, method) == expected
+
+
+def go_to(page: Page, title: str) -> None:
+    """Another page by the menu."""
+    page.locator("[data-testid=stSidebarNavLink]").filter(has_text=title).first.click()
+    settle(page)
+
+
+def button(page: Page, key: str) -> Locator:
+    """The button with that key; one with a help text is there twice, for narrow windows and for wide ones."""
+    return page.locator(f".st-key-{key} button:visible").first
+
+
+def slider(page: Page, label: str) -> Locator:
+    return page.locator("[data-testid=stSlider]").filter(has_text=label).first.locator("input[type=range]")
+
+
+def open_folder(page: Page, address: str, folder: Path) -> None:
+    """Type the path of a folder, and use it; ends when its images are known."""
+    page.goto(f"{address}/data")
+    page.wait_for_selector("h1")
+    settle(page)
+    field = page.locator(".st-key-typed-folder input")
+    field.fill(str(folder))
+    field.press("Enter")
+    page.wait_for_function("path => document.querySelector('.st-key-typed-folder input').value === path", arg=str(folder))
+    settle(page)
+    button(page, "use-folder").click()
+    page.wait_for_url("**/data?data=folder-*")
+
+
+def encode(page: Page) -> None:
+    """Press the button and wait until all is there."""
+    start_encoding(page)
+    wait_until_encoded(page)
+
+
+def wait_until_encoded(page: Page) -> None:
+    page.get_by_role("button", name="Look for changes").wait_for(timeout=120_000)
+    settle(page)
+
+
+def start_encoding(page: Page) -> None:
+    press = page.get_by_role("button", name="Encode with")
+    press.wait_for(timeout=120_000)
+    settle(page)
+    press.click()
