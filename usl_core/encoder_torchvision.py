@@ -41,6 +41,7 @@ class TorchvisionEncoder:
         self.random_weights = random_weights
         self.shard_size = self.facts.shard_size
         self.decode_side = 2 * self.facts.resize
+        self.view_strength = 1.0
         self.zero_cause = f"{name} gives it a feature vector of zeros, which has no direction"
 
     def identity(self, precision: str) -> tuple[str, ...]:
@@ -71,7 +72,7 @@ class TorchvisionEncoder:
         on_note(f"loading {self.name}")
         return TorchModel(self._build(on_note), chosen, precision, self.facts.channels_last)
 
-    def finish(self, raw: RawBlocks, n: int) -> FloatArray:
+    def finish(self, raw: RawBlocks, n: int, fit: tuple[RawBlocks, int] | None = None) -> FloatArray:
         """The raw vectors are the features: (n, d) float32, not normalised yet."""
         values = np.empty((n, self.facts.dim), dtype=np.float32)
         row = 0

@@ -86,6 +86,22 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Views:
+    """Augmented views of an image set as unit feature vectors. Made by `encode_views`.
+
+    Args:
+        values: (n, 1 + A, d) float32, unit vectors, read-only; view 0 is the image as it is, the others are strongly augmented.
+        fingerprint: hash of everything the values depend on.
+    """
+
+    values: FloatArray
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Neighbors:
     """The k nearest neighbours of every point, itself excluded, nearest first; every smaller k is a prefix.
 
