@@ -15,6 +15,7 @@ _HOMES = {
     "scan": "images",
     "open_image": "images",
     "encode": "features",
+    "encode_views": "views",
     "encoder_cards": "encoders",
     "find_neighbors": "neighbors",
     "utility": "density",
@@ -26,6 +27,8 @@ _HOMES = {
     "methods": "selection",
     "method_cards": "selection",
     "UslParams": "selection.usl",
+    "UsltParams": "uslt.params",
+    "train_uslt": "uslt.train",
     "project": "projection",
     "trustworthiness": "projection",
     "compare": "comparison",
@@ -41,6 +44,7 @@ _HOMES = {
     "Features": "types",
     "Neighbors": "types",
     "Selection": "types",
+    "Views": "types",
     "Problem": "types",
 }
 
@@ -61,7 +65,10 @@ if TYPE_CHECKING:
     from .selection import method_cards, methods, select
     from .selection.usl import UslParams
     from .toy_sets import load_toy, toys
-    from .types import Features, ImageSet, Neighbors, Problem, Selection
+    from .types import Features, ImageSet, Neighbors, Problem, Selection, Views
+    from .uslt.params import UsltParams
+    from .uslt.train import train_uslt
+    from .views import encode_views
 
 
 def __getattr__(name: str) -> Any:

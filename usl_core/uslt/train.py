@@ -1,0 +1,190 @@
+"""USL-T from settings to picks: `train_uslt`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import UslError
+from ..neighbors import find_neighbors
+from ..types import FloatArray, Neighbors, Progress, Views
+from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
+from .frozen import Diverged, FrozenTraining
+from .params import UsltParams
+from .reports import EpochReport, Judge
+
+OnEpoch = Callable[[EpochReport], None]
+State = Mapping[str, np.ndarray]
+
+
+class Trainer(Protocol):
+    """What trains, epoch by epoch."""
+
+    epoch: int
+
+    def run_epoch(self, on_progress: Progress) -> EpochReport:
+        """One more epoch. Raises Diverged and Cancelled."""
+
+    def state(self) -> State:
+        """Everything that the next epoch depends on."""
+
+    def restore(self, state: State) -> None:
+        """Go on where `state` was taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UsltTraining:
+    """A training and what came of it.
+
+    Args:
+        params: its settings.
+        budget: m.
+        seed: its seed.
+        history: one report per epoch; the last one is the result.
+        state: of the trainer after the last good epoch.
+        notes: sentences that a user should see.
+    """
+
+    params: UsltParams
+    budget: int
+    seed: int
+    history: tuple[EpochReport, ...]
+    state: State
+    notes: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> EpochReport:
+        """The report whose picks count."""
+        return self.history[-1]
+
+
+def train_uslt(
+    values: Any,
+    budget: int,
+    params: UsltParams | None = None,
+    *,
+    seed: int = 0,
+    neighbors: Neighbors | None = None,
+    views: Views | None = None,
+    labels: Any = None,
+    labelled: Iterable[int] | None = None,
+    vetoed: Iterable[int] | None = None,
+    on_epoch: OnEpoch | None = None,
+    on_progress: Progress | None = None,
+    resume: tuple[Iterable[EpochReport], State] | None = None,
+    on_state: Callable[[State], None] | None = None,
+) -> UsltTraining:
+    """Train the heads on features that stay as they are.
+
+    Args:
+        values: (n, d) features (`Features` or any array); rows are normalised to length 1.
+        budget: m in [1, images that are neither labelled nor vetoed].
+        params: None means `UsltParams()`.
+        seed: whole number >= 0; same input and seed give the same training on one machine.
+        neighbors: a kNN graph of the same rows, to avoid a new search.
+        views: of the same images, see `usl_core.encode_views`; None: noise on the features stands in.
+        labels: (n,) class ids, for purity, NMI and ARI in the reports; the training never sees them.
+        labelled: rows that have a label already; never picked, and their clusters come last.
+        vetoed: rows that must never be picked.
+        on_epoch: told after every epoch; may raise `Cancelled`.
+        on_progress: see `types.Progress`.
+        resume: the reports and the state of an unfinished training with the same arguments, to go on with.
+        on_state: given the state after every epoch, before `on_epoch` hears of it; to be kept for `resume`.
+
+    Returns:
+        UsltTraining. If the loss stopped being finite after the first epoch, the training up to then, with a note.
+
+    Raises:
+        UslError: any argument breaks its rule, or the loss is not finite in the first epoch.
+        Cancelled: as raised by a callback.
+    """
+    x = unit_rows(values)
+    n = len(x)
+    params = _checked(params)
+    judge = _judge(n, budget, labels, labelled, vetoed)
+    seed = whole_number(seed, "seed", 0)
+    graph = find_neighbors(x, params.n_neighbors) if neighbors is None else same_images(neighbors, n)
+    if graph.k_max < min(params.n_neighbors, n - 1):
+        raise UslError(f"neighbors must hold k = {params.n_neighbors} neighbours of each image but holds {graph.k_max}")
+    vectors = x[:, None] if views is None else _vectors(views, n, params.n_views)
+    trainer = FrozenTraining(vectors, graph, params, n_clusters(params, judge.budget, n), seed, judge)
+    notes = [f"k was reduced from {params.n_neighbors} to {n - 1}, the most that {n} images allow"] * (params.n_neighbors >= n)
+    if views is None:
+        notes.append("trained with noise on the features in place of augmented views")
+    history, state, problem = _train(trainer, params.n_epochs, on_epoch, on_progress, resume, on_state)
+    return UsltTraining(params=params, budget=judge.budget, seed=seed, history=history, state=state, notes=(*notes, *problem))
+
+
+def n_clusters(params: UsltParams, budget: int, n: int) -> int:
+    """C: as asked, or one per pick.
+
+    Raises:
+        UslError: more than there are images.
+    """
+    wanted = budget if params.n_clusters is None else params.n_clusters
+    if wanted > n:
+        raise UslError(f"n_clusters (C) must be in [1, {n}] (images) but is {wanted}")
+    return wanted
+
+
+def _train(
+    trainer: Trainer,
+    n_epochs: int,
+    on_epoch: OnEpoch | None,
+    on_progress: Progress | None,
+    resume: tuple[Iterable[EpochReport], State] | None,
+    on_state: Callable[[State], None] | None,
+) -> tuple[tuple[EpochReport, ...], State, tuple[str, ...]]:
+    report: Progress = on_progress or (lambda fraction, note: None)
+    history: list[EpochReport] = []
+    if resume is not None:
+        trainer.restore(resume[1])
+        history = [epoch for epoch in resume[0] if epoch.epoch <= trainer.epoch]
+    state = trainer.state() if history else {}
+    while trainer.epoch < n_epochs:
+        done = trainer.epoch
+        try:
+            latest = trainer.run_epoch(lambda share, note: report((done + share) / n_epochs, f"{note} of {n_epochs}"))  # noqa: B023
+        except Diverged as error:
+            if not history:
+                raise
+            return tuple(history), state, (f"{error}. The result is that of epoch {done}.",)
+        state = trainer.state()
+        history.append(latest)
+        if on_state is not None:
+            on_state(state)
+        if on_epoch is not None:
+            on_epoch(latest)
+    report(1.0, f"{n_epochs} epochs")
+    return tuple(history), state, ()
+
+
+def _checked(params: Any) -> UsltParams:
+    if params is None:
+        return UsltParams()
+    if not isinstance(params, UsltParams):
+        raise UslError(f"params must be a UsltParams but is {params!r:.80}")
+    return params
+
+
+def _judge(n: int, budget: Any, labels: Any, labelled: Any, vetoed: Any) -> Judge:
+    fixed, barred = index_set(labelled, n, "labelled"), index_set(vetoed, n, "vetoed")
+    eligible = np.setdiff1d(np.arange(n), np.union1d(fixed, barred))
+    if not len(eligible):
+        raise UslError(f"there is nothing to choose from (0 images left of {n}: {len(fixed)} labelled, {len(barred)} vetoed)")
+    classes = None if labels is None else class_ids(labels, n)
+    m = whole_number(budget, "budget", 1, len(eligible), "images that are neither labelled nor vetoed")
+    return Judge(m, eligible, fixed, classes)
+
+
+def _vectors(views: Any, n: int, n_views: int) -> FloatArray:
+    if not isinstance(views, Views):
+        raise UslError(f"views must be what encode_views returns but is a {type(views).__name__}")
+    if len(views.values) != n:
+        raise UslError(f"views must belong to the same {n} images but hold {len(views.values)}")
+    if views.values.shape[1] != 1 + n_views:
+        raise UslError(f"views must hold n_views (A) = {n_views} strong views but hold {views.values.shape[1] - 1}")
+    return views.values
