@@ -13,8 +13,8 @@ from . import commands
 from .errors import Cancelled, UslError
 
 _DESCRIPTION = """\
-Which m images of a folder should be labelled? Select them by random, stratified or USL selection (Unsupervised Selective
-Labeling, ECCV 2022), or compare the methods side by side."""
+Which m images of a folder should be labelled? Select them by random, stratified, USL or USL-T selection (Unsupervised
+Selective Labeling, ECCV 2022), or compare the methods side by side."""
 
 _EXAMPLES = """\
 examples:
@@ -23,6 +23,7 @@ examples:
   python -m usl_core compare photos --budget 40 --seeds 10 --report report
                                                                   one HTML page: maps, galleries, scores
   python -m usl_core compare demo:digits --budget 20              on a bundled data set
+  python -m usl_core train-uslt photos --budget 40 --out picks    USL-T, epoch by epoch
   python -m usl_core encode photos --encoder torchvision:resnet18 features only, into the cache
 
 A folder may also be a .zip archive, or demo:digits or demo:shapes. Class subfolders, if there are any, give labels.
@@ -31,6 +32,12 @@ The cache lies in USL_CACHE_DIR, or where this platform keeps caches."""
 _SELECT_HELP = """\
 Writes picks.csv (rank, path, ...), picks.npy (row numbers) and run.json (everything needed to repeat the run) into --out,
 and prints the picked paths. Without --out it only prints."""
+
+_TRAIN_HELP = """\
+Trains USL-T on cached features and prints what it has learnt after every epoch; then picks like `select`. Every epoch is kept
+in the cache, so that an interrupted training goes on with --resume and ends as if it had not been interrupted."""
+
+_PRESET_HELP = "start from the formulas, the released CIFAR-10 code, or (USL-T only) the released ImageNet code"
 
 _COMPARE_HELP = """\
 Runs every method at the same budget on the same images, once per seed, and prints mean and standard deviation of each
@@ -63,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     select.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy and run.json go")
     _add_encoding(select)
     _add_usl(select)
+    _add_uslt(select)
     select.set_defaults(run=commands.run_select)
 
     compare = actions.add_parser(
@@ -77,7 +85,27 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("--map", choices=("umap", "pca"), default="umap", help="map of the report (default: umap)")
     _add_encoding(compare)
     _add_usl(compare)
+    _add_uslt(compare)
     compare.set_defaults(run=commands.run_compare)
+
+    train = actions.add_parser(
+        "train-uslt", help="train USL-T and watch it", description=_TRAIN_HELP, formatter_class=raw, epilog=_EXAMPLES
+    )
+    train.add_argument("folder", help="folder, .zip or demo:NAME")
+    train.add_argument("--budget", "-m", type=int, required=True, metavar="M", help="how many images to pick")
+    train.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    train.add_argument("--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a picks.csv")
+    train.add_argument("--vetoed", metavar="FILE", help="images that must not be picked, in the same form")
+    train.add_argument("--resume", action="store_true", help="go on after the last finished epoch instead of beginning anew")
+    train.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy, run.json and history.csv go")
+    _add_encoding(train)
+    train.add_argument("--preset", choices=("paper", "published", "published-imagenet"), help=_PRESET_HELP)
+    train.add_argument("--k", dest="n_neighbors", type=int, default=argparse.SUPPRESS, metavar="K", help="default: 20")
+    train.add_argument("--lambda", dest="reg_weight", type=float, default=argparse.SUPPRESS, metavar="L", help="default: 5")
+    train.add_argument("--alpha", dest="reg_power", type=float, default=argparse.SUPPRESS, metavar="A", help="default: 5")
+    train.add_argument("--count-self", action="store_true", default=argparse.SUPPRESS, help="an image may be its own neighbour")
+    _add_uslt(train)
+    train.set_defaults(run=commands.run_train)
 
     encode = actions.add_parser("encode", help="compute features into the cache", formatter_class=raw, epilog=_EXAMPLES)
     encode.add_argument("folder", help="folder, .zip or demo:NAME")
@@ -104,7 +132,11 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
 
 def _add_usl(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("USL (the paper's symbol in brackets)", argument_default=argparse.SUPPRESS)
-    group.add_argument("--preset", choices=("paper", "published"), help="start from the formulas or the released CIFAR-10 code")
+    group.add_argument(
+        "--preset",
+        choices=("paper", "published", "published-imagenet"),
+        help=_PRESET_HELP,
+    )
     group.add_argument(
         "--k", dest="n_neighbors", type=int, metavar="K", help="neighbours of the density estimate (default: 20)"
     )
@@ -122,6 +154,37 @@ def _add_usl(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--estimate", choices=("mean", "kth"), help="density from the mean or the k-th distance (default: mean)")
     group.add_argument("--kmeans-init", choices=("k-means++", "random"), help="default: k-means++")
     group.add_argument("--kmeans-iterations", type=int, metavar="N", help="default: 100")
+
+
+def _add_uslt(parser: argparse.ArgumentParser) -> None:
+    text = "--k and --count-self count here too; so do --lambda and --alpha, unless usl is compared with usl-t"
+    group = parser.add_argument_group("USL-T (the paper's symbol in brackets)", text, argument_default=argparse.SUPPRESS)
+    group.add_argument("--local-weight", type=float, metavar="L", help="weight of the local loss [lambda] (default: 5)")
+    group.add_argument(
+        "--adjust", dest="adjust_strength", type=float, metavar="A", help="logit adjustment [alpha] (default: 5)"
+    )
+    group.add_argument(
+        "--tau", dest="confidence_threshold", type=float, metavar="P", help="least confidence in the global loss (default: 0.5)"
+    )
+    group.add_argument(
+        "--temperature", dest="sharpen_temperature", type=float, metavar="T", help="of the sharpening [t] (default: 0.25)"
+    )
+    group.add_argument("--mu", dest="mean_momentum", type=float, metavar="F", help="momentum of the mean (default: 0.5)")
+    group.add_argument("--clusters", dest="n_clusters", type=int, metavar="C", help="default: as many as labels")
+    group.add_argument("--heads", dest="n_heads", type=int, metavar="H", help="1 to 5 (default: 3)")
+    group.add_argument("--similarity", choices=("linear", "cosine", "neg_sq_l2"), help="default: linear")
+    group.add_argument("--start", choices=("random", "features"), help="of the centroids (default: random)")
+    group.add_argument("--projection", type=int, metavar="W", help="hidden width before the heads; 0: none (default)")
+    group.add_argument("--views", dest="n_views", type=int, metavar="N", help="strong views per image; 0: noise (default: 4)")
+    group.add_argument("--view-strength", type=float, metavar="S", help="of the augmentation, up to 1 (default: by encoder)")
+    group.add_argument("--noise", type=float, metavar="S", help="of the features where there are no views (default: 0.5)")
+    group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 30")
+    group.add_argument("--batch-size", type=int, metavar="B", help="images per step (default: 1024, for few images fewer)")
+    group.add_argument("--learning-rate", type=float, metavar="R", help="of Adam (default: 0.03)")
+    group.add_argument("--weight-decay", type=float, metavar="W", help="of Adam (default: 0)")
+    group.add_argument("--strict", dest="strict_threshold", action="store_true", help="above tau, not at tau")
+    group.add_argument("--balance", action="store_true", help="in the global loss, clusters weigh the same")
+    group.add_argument("--normalise", choices=("batch", "masked"), help="what the global loss is divided by (default: batch)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from .cli_output import progress_bar
 from .errors import UslError
 from .prepared import DEMO_PREFIX
 from .selection.usl import UslParams
-from .types import Features, ImageSet
+from .types import Features, ImageSet, Views
+from .uslt.params import UsltParams
 
 if TYPE_CHECKING:
     from .run_records import RunRecord
@@ -62,28 +64,68 @@ def cache_dir_of(options: argparse.Namespace) -> Path | None:
     return Path(options.cache_dir) if options.cache_dir else None
 
 
-def usl_params(options: argparse.Namespace, method: str) -> UslParams | None:
-    """Parameters of USL from the options; None for other methods.
+def method_params(options: argparse.Namespace, methods: Sequence[str]) -> dict[str, UslParams | UsltParams]:
+    """Parameters of those methods that have any, from the options. `--lambda` and `--alpha` are USL's, or USL-T's without it.
 
     Raises:
-        UslError: a setting of USL beside another method, or out of range.
+        UslError: a setting of a method that is not asked for, or out of range.
     """
-    given = {field.name: getattr(options, field.name) for field in fields(UslParams) if hasattr(options, field.name)}
+    given = {name: getattr(options, name) for name in _SETTINGS if hasattr(options, name)}
     preset = getattr(options, "preset", None)
-    if method != "usl":
-        if given or preset:
-            name = next(iter(given), "preset")
-            raise UslError(f"{name} is a setting of usl, but the method is {method!r}; leave it out")
+    made: dict[str, UslParams | UsltParams] = {}
+    used: set[str] = set()
+    if "usl" in methods:
+        own = {name: value for name, value in given.items() if name in _NAMES_OF_USL}
+        made["usl"] = replace(UslParams.published() if preset == "published" else UslParams(), **own)
+        used |= set(own)
+    if "usl-t" in methods:
+        also = {} if "usl" in methods else _SYMBOLS
+        own = {also.get(name, name): value for name, value in given.items() if name in _NAMES_OF_USLT or name in also}
+        made["usl-t"] = replace(_USLT_PRESETS[preset or "paper"](), **own)
+        used |= {name for name in given if name in _NAMES_OF_USLT or name in also}
+    unused = [name for name in given if name not in used] + ["preset"] * (preset is not None and not made)
+    if unused:
+        owner = "usl-t" if unused[0] in _NAMES_OF_USLT - _NAMES_OF_USL else "usl"
+        raise UslError(f"{unused[0]} is a setting of {owner}, but the method is {', '.join(methods)!r}; leave it out")
+    if preset == "published-imagenet" and "usl-t" not in made:
+        raise UslError("preset published-imagenet is one of usl-t; for usl choose paper or published")
+    return made
+
+
+_NAMES_OF_USL = {field.name for field in fields(UslParams)}
+_NAMES_OF_USLT = {field.name for field in fields(UsltParams)}
+_SETTINGS = sorted(_NAMES_OF_USL | _NAMES_OF_USLT)
+_SYMBOLS = {"reg_weight": "local_weight", "reg_power": "adjust_strength"}
+"""What the paper calls lambda and alpha in both methods."""
+_USLT_PRESETS = {
+    "paper": UsltParams,
+    "published": UsltParams.published_cifar10,
+    "published-imagenet": UsltParams.published_imagenet,
+}
+
+
+def views_of(features: Features, params: object, options: argparse.Namespace, record: RunRecord | None = None) -> Views | None:
+    """The augmented views that USL-T trains on; None for other methods, and where it is to train without any."""
+    if not isinstance(params, UsltParams) or params.n_views == 0:
         return None
-    return replace(UslParams.published() if preset == "published" else UslParams(), **given)
+    from .views import encode_views
+
+    with progress_bar("views", options) as on_progress:
+        return encode_views(
+            features,
+            params.n_views,
+            strength=params.view_strength,
+            cache_dir=cache_dir_of(options),
+            device=options.device or "auto",
+            precision=precision_of(options, record),
+            on_progress=on_progress,
+        )
 
 
 def refuse_beside_record(options: argparse.Namespace) -> None:
     """Raise a UslError if an option would change the run that --from repeats."""
     fixed = ("budget", "method", "seed", "encoder", "precision", "labelled", "vetoed", "preset")
-    given = [
-        name for name in (*fixed, *(field.name for field in fields(UslParams))) if getattr(options, name, None) is not None
-    ]
+    given = [name for name in (*fixed, *_SETTINGS) if getattr(options, name, None) is not None]
     if given:
         raise UslError(f"--from repeats a run exactly, so {given[0]} cannot be changed beside it; leave out one of the two")
 

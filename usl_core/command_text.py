@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
 from .encoders import PIXELS
 from .selection.usl import UslParams
+from .uslt.params import UsltParams
 
 USL_FLAGS: Mapping[str, str] = {
     "n_neighbors": "--k",
@@ -26,8 +27,36 @@ USL_FLAGS: Mapping[str, str] = {
 }
 """The option of each field of `UslParams`."""
 
+USLT_FLAGS: Mapping[str, str] = {
+    "n_neighbors": "--k",
+    "local_weight": "--local-weight",
+    "adjust_strength": "--adjust",
+    "confidence_threshold": "--tau",
+    "sharpen_temperature": "--temperature",
+    "mean_momentum": "--mu",
+    "n_clusters": "--clusters",
+    "n_heads": "--heads",
+    "similarity": "--similarity",
+    "start": "--start",
+    "projection": "--projection",
+    "n_views": "--views",
+    "view_strength": "--view-strength",
+    "noise": "--noise",
+    "n_epochs": "--epochs",
+    "batch_size": "--batch-size",
+    "learning_rate": "--learning-rate",
+    "weight_decay": "--weight-decay",
+    "strict_threshold": "--strict",
+    "balance": "--balance",
+    "normalise": "--normalise",
+    "count_self": "--count-self",
+}
+"""The option of each field of `UsltParams`."""
 
-def select_command(source: str, method: str, budget: int, seed: int, encoder: str, params: UslParams | None) -> str:
+Params = UslParams | UsltParams
+
+
+def select_command(source: str, method: str, budget: int, seed: int, encoder: str, params: Params | None) -> str:
     """The command that picks the same images, quoted for a POSIX shell.
 
     Args:
@@ -36,18 +65,25 @@ def select_command(source: str, method: str, budget: int, seed: int, encoder: st
         budget: m.
         seed: of the method.
         encoder: full name.
-        params: of USL, None for other methods.
+        params: of USL or USL-T, None for other methods.
     """
     words = ["select", source, "--budget", str(budget), "--method", method, *_seed(seed), *_encoder(encoder)]
-    return _line([*words, *_usl(params), "--out", "picks"])
+    return _line([*words, *_settings([params] if params is not None else []), "--out", "picks"])
 
 
 def compare_command(
-    source: str, methods: Sequence[str], budget: int, seed: int, encoder: str, params: UslParams | None, map_method: str
+    source: str,
+    methods: Sequence[str],
+    budget: int,
+    seed: int,
+    encoder: str,
+    params: Mapping[str, Params],
+    map_method: str,
 ) -> str:
-    """The command that writes the same report; arguments as for `select_command`."""
+    """The command that writes the same report; arguments as for `select_command`, but `params` by method. USL and USL-T
+    share k and whether an image counts itself."""
     words = ["compare", source, "--budget", str(budget), "--methods", ",".join(methods), *_seed(seed), *_encoder(encoder)]
-    return _line([*words, *_usl(params), "--map", map_method, "--report", "report"])
+    return _line([*words, *_settings(params.values()), "--map", map_method, "--report", "report"])
 
 
 def _line(words: Sequence[str]) -> str:
@@ -62,13 +98,13 @@ def _encoder(encoder: str) -> list[str]:
     return ["--encoder", encoder] if encoder != PIXELS else []
 
 
-def _usl(params: UslParams | None) -> list[str]:
-    """The options for what differs from the defaults."""
-    words: list[str] = []
-    for field in fields(UslParams) if params is not None else ():
-        value = getattr(params, field.name)
-        if value == field.default:
-            continue
-        words.append(USL_FLAGS[field.name])
-        words += [] if value is True else [str(value)]
-    return words
+def _settings(several: Iterable[Params]) -> list[str]:
+    """The options for what differs from the defaults; an option that two methods share stands once."""
+    words: dict[str, list[str]] = {}
+    for params in several:
+        flags = USL_FLAGS if isinstance(params, UslParams) else USLT_FLAGS
+        for field in fields(params):
+            value = getattr(params, field.name)
+            if value != field.default:
+                words[flags[field.name]] = [] if value is True else [str(value)]
+    return [word for flag, value in words.items() for word in (flag, *value)]

@@ -6,20 +6,27 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .artefacts import load_or_draw_map, load_or_find_neighbors
-from .cli_inputs import cache_dir_of, features_of, precision_of, refuse_beside_record, rows_from_file, usl_params
+from .cli_inputs import cache_dir_of, features_of, method_params, precision_of, refuse_beside_record, rows_from_file, views_of
 from .cli_output import print_rows, progress_bar, say, say_notes, score_table
 from .comparison import compare
 from .errors import UslError
 from .selection import method_cards, select
 from .selection.usl import UslParams
+from .types import Features, Neighbors, Selection
+from .uslt.alarms import alarms
+from .uslt.params import UsltParams
 from .validation import whole_number
+
+if TYPE_CHECKING:
+    from .run_records import RunRecord
 
 
 def run_select(options: argparse.Namespace) -> None:
     """`select`: pick, print, and write the picks."""
-    from .export import load_run_record, run_record, write_picks_csv, write_picks_npy, write_run_record
+    from .export import load_run_record
 
     record = load_run_record(options.record) if options.record else None
     if record:
@@ -32,13 +39,14 @@ def run_select(options: argparse.Namespace) -> None:
         raise UslError("how many images? give --budget M")
     method = (record.method if record else options.method) or "usl"
     seed = record.seed if record else options.seed or 0
-    params = record.params if record else usl_params(options, method)
+    params = record.params if record else method_params(options, [method]).get(method)
     features = features_of(folder, options, record)
     labelled = record.labelled if record else rows_from_file(options.labelled, features.images, "--labelled")
     vetoed = record.vetoed if record else rows_from_file(options.vetoed, features.images, "--vetoed")
     k = getattr(params, "n_neighbors", UslParams().n_neighbors)
     with progress_bar("neighbours", options) as on_progress:
         graph = load_or_find_neighbors(features, k, cache_dir=cache_dir_of(options), on_progress=on_progress)
+    views = views_of(features, params, options, record)
     with progress_bar(method, options) as on_progress:
         selection = select(
             features,
@@ -50,28 +58,105 @@ def run_select(options: argparse.Namespace) -> None:
             labelled=labelled,
             vetoed=vetoed,
             neighbors=graph,
+            views=views,
             on_progress=on_progress,
         )
     if record:
         record.check_picks(selection)
     say_notes(features, selection.notes)
     if options.out:
-        out = Path(options.out)
-        write_picks_csv(out / "picks.csv", selection, features, graph, k)
-        write_picks_npy(out / "picks.npy", selection)
-        document = run_record(
-            selection,
-            features,
-            folder=folder,
-            method=method,
-            labelled=labelled,
-            vetoed=vetoed,
-            precision=precision_of(options, record),
-        )
-        write_run_record(out / "run.json", document)
-        say(f"wrote picks.csv, picks.npy and run.json to {out}")
+        written = _write_picks(selection, features, graph, options, folder, method, k, labelled, vetoed, record)
+        say(f"wrote {written} to {options.out}")
     for index in selection.indices:
         print(features.images.paths[index])
+
+
+def _write_picks(
+    selection: Selection,
+    features: Features,
+    graph: Neighbors,
+    options: argparse.Namespace,
+    folder: str,
+    method: str,
+    k: int,
+    labelled: tuple[int, ...],
+    vetoed: tuple[int, ...],
+    record: RunRecord | None = None,
+) -> str:
+    """Into --out; returns the names of the files."""
+    from .export import run_record, write_picks_csv, write_picks_npy, write_run_record
+
+    out = Path(options.out)
+    write_picks_csv(out / "picks.csv", selection, features, graph, k)
+    write_picks_npy(out / "picks.npy", selection)
+    document = run_record(
+        selection,
+        features,
+        folder=folder,
+        method=method,
+        labelled=labelled,
+        vetoed=vetoed,
+        precision=precision_of(options, record),
+    )
+    write_run_record(out / "run.json", document)
+    return "picks.csv, picks.npy and run.json"
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """`train-uslt`: train, tell after every epoch, and write picks and history."""
+    from .selection.uslt import selection_of
+    from .uslt.records import TrainingRecord
+    from .uslt.reports import HISTORY_COLUMNS, EpochReport, history_csv
+
+    params = method_params(options, ["usl-t"])["usl-t"]
+    assert isinstance(params, UsltParams)
+    features = features_of(options.folder, options)
+    labelled = rows_from_file(options.labelled, features.images, "--labelled")
+    vetoed = rows_from_file(options.vetoed, features.images, "--vetoed")
+    with progress_bar("neighbours", options) as on_progress:
+        graph = load_or_find_neighbors(features, params.n_neighbors, cache_dir=cache_dir_of(options), on_progress=on_progress)
+    views = views_of(features, params, options)
+    record = TrainingRecord(
+        features,
+        options.budget,
+        params,
+        seed=options.seed,
+        views_key=None if views is None else views.fingerprint,
+        labelled=labelled,
+        vetoed=vetoed,
+        cache_dir=cache_dir_of(options),
+    )
+    finished = record.load()
+    if finished is not None:
+        say("this training was finished before and is read back")
+    elif options.resume:
+        done = len(record.epochs())
+        say(f"going on after epoch {done}" if done else "there is no unfinished training with these settings; beginning anew")
+    else:
+        record.forget_epochs()
+    columns = [name for name in HISTORY_COLUMNS if name not in _ONLY_WITH_CLASSES or features.images.labels is not None]
+    print(" ".join(f"{name:>18}" for name in columns))
+
+    def tell(report: EpochReport) -> None:
+        print(" ".join(f"{getattr(report, name):>18.5g}" for name in columns), flush=True)
+
+    for report in finished.history if finished is not None else record.epochs():
+        tell(report)
+    with progress_bar("usl-t", options) as on_progress:
+        training = record.train(graph, views, on_epoch=tell, on_progress=on_progress)
+    selection = selection_of(training)
+    say_notes(features, selection.notes)
+    for alarm in alarms(training.history, params):
+        say(f"note: {alarm.seen} {alarm.remedy}")
+    if options.out:
+        written = _write_picks(
+            selection, features, graph, options, options.folder, "usl-t", params.n_neighbors, labelled, vetoed
+        )
+        (Path(options.out) / "history.csv").write_bytes(history_csv(training.history))
+        say(f"wrote {written} and history.csv to {options.out}")
+
+
+_ONLY_WITH_CLASSES = ("purity", "nmi", "ari")
 
 
 def run_compare(options: argparse.Namespace) -> None:
@@ -79,20 +164,21 @@ def run_compare(options: argparse.Namespace) -> None:
     methods = [name.strip() for name in options.methods.split(",") if name.strip()]
     whole_number(options.seeds, "--seeds", 1)
     whole_number(options.seed, "--seed", 0)
-    params = usl_params(options, "usl" if "usl" in methods else ", ".join(methods)) or UslParams()
+    params = method_params(options, methods)
     features = features_of(options.folder, options)
+    k = max(50, *(made.n_neighbors for made in params.values())) if params else 50
     with progress_bar("neighbours", options) as on_progress:
-        graph = load_or_find_neighbors(
-            features, max(params.n_neighbors, 50), cache_dir=cache_dir_of(options), on_progress=on_progress
-        )
+        graph = load_or_find_neighbors(features, k, cache_dir=cache_dir_of(options), on_progress=on_progress)
+    views = views_of(features, params.get("usl-t"), options)
     with progress_bar("methods", options) as on_progress:
         comparison = compare(
             features,
             options.budget,
             methods,
             seeds=range(options.seed, options.seed + options.seeds),
-            params={"usl": params} if "usl" in methods else {},
+            params=params,
             neighbors=graph,
+            views=views,
             on_progress=on_progress,
         )
     notes = dict.fromkeys(note for runs in comparison.selections.values() for run in runs for note in run.notes)

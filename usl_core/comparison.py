@@ -13,7 +13,7 @@ from .metrics import Scorecard, default_radius, score_selection
 from .neighbors import find_neighbors
 from .selection import methods as known_methods
 from .selection import runs_as, select
-from .types import Features, Neighbors, Progress, Selection
+from .types import Features, Neighbors, Progress, Selection, Views
 from .validation import same_images, whole_number
 
 
@@ -61,6 +61,7 @@ def compare(
     seeds: Sequence[int] = (0,),
     params: Mapping[str, Any] | None = None,
     neighbors: Neighbors | None = None,
+    views: Views | None = None,
     on_progress: Progress | None = None,
 ) -> Comparison:
     """Run each method once per seed on the same features and score every selection.
@@ -72,6 +73,7 @@ def compare(
         seeds: whole numbers >= 0, without repetition.
         params: parameter objects by method; missing ones mean defaults.
         neighbors: a kNN graph of the same rows, to avoid a new search.
+        views: of the same images, for USL-T; see `select`.
         on_progress: see `types.Progress`.
 
     Returns:
@@ -112,6 +114,7 @@ def compare(
                 seed=seed,
                 labels=features.images.labels,
                 neighbors=graph,
+                views=views,
             )
             selections[name].append(chosen)
             scorecards[name].append(

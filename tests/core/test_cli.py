@@ -281,3 +281,87 @@ def test_interrupting_leaves_a_sentence(tmp_path):
     assert process.returncode == 130
     assert b"interrupted" in error
     assert b"Traceback" not in error
+
+
+UNTIL_THEN = ["train-uslt", "demo:digits", "--budget", "12", "--epochs", "3", "--views", "0", "--quiet"]
+
+
+def test_train_uslt_tells_every_epoch_and_writes_its_history(tmp_path, capsys):
+    assert main([*UNTIL_THEN, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "out")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["epoch", "loss", "global_loss"]
+    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
+    history = (tmp_path / "out" / "history.csv").read_text().splitlines()
+    assert history[0].startswith("epoch,loss,global_loss,local_loss,confident_share,assignment_entropy,n_alive,purity")
+    assert len(history) == 4
+    picks = np.load(tmp_path / "out" / "picks.npy")
+    demo = usl.load_demo("digits")
+    expected = usl.select(demo.features, 12, "usl-t", usl.UsltParams(n_epochs=3, n_views=0), neighbors=demo.neighbors)
+    assert picks.tolist() == expected.indices.tolist()
+
+
+def test_train_uslt_resumes_after_an_interruption(tmp_path, capsys, monkeypatch):
+    from usl_core.uslt import train
+
+    cache = ["--cache-dir", str(tmp_path)]
+    real = train.FrozenTraining.run_epoch
+
+    def interrupted(self, on_progress):
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+        return real(self, on_progress)
+
+    monkeypatch.setattr(train.FrozenTraining, "run_epoch", interrupted)
+    assert main([*UNTIL_THEN, *cache]) == 130
+    monkeypatch.setattr(train.FrozenTraining, "run_epoch", real)
+    capsys.readouterr()
+    assert main([*UNTIL_THEN, *cache, "--resume"]) == 0
+    said = capsys.readouterr()
+    assert "going on after epoch 2" in said.err
+    resumed = [line.split()[:6] for line in said.out.splitlines()]
+    assert main([*UNTIL_THEN, "--cache-dir", str(tmp_path / "other")]) == 0
+    assert [line.split()[:6] for line in capsys.readouterr().out.splitlines()] == resumed
+    assert main([*UNTIL_THEN, *cache, "--resume"]) == 0
+    said = capsys.readouterr()
+    assert "finished before" in said.err
+    assert [line.split()[:6] for line in said.out.splitlines()] == resumed
+
+
+def test_usl_t_can_be_selected_compared_and_repeated(tmp_path, capsys):
+    folder = tmp_path / "photos"
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for at in range(30):
+        colours = rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)
+        Image.fromarray(colours).save(folder / "ab"[at % 2] / f"{at}.png")
+    settings = ["--cache-dir", str(tmp_path / "c"), "--quiet", "--epochs", "3", "--views", "2", "--k", "5"]
+    assert main(["select", str(folder), "-m", "6", "--method", "usl-t", "--out", str(tmp_path / "one"), *settings]) == 0
+    again = [
+        "--from",
+        str(tmp_path / "one" / "run.json"),
+        "--out",
+        str(tmp_path / "two"),
+        "--cache-dir",
+        str(tmp_path / "c"),
+        "-q",
+    ]
+    assert main(["select", *again]) == 0
+    assert (tmp_path / "one" / "picks.csv").read_bytes() == (tmp_path / "two" / "picks.csv").read_bytes()
+    capsys.readouterr()
+    assert main(["compare", str(folder), "-m", "6", "--methods", "usl,usl-t", *settings]) == 0
+    assert "usl-t" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--clusters", "1798"], "n_clusters (C) must be in [1, 1797] (images) but is 1798"),
+        (["--tau", "1.5"], "confidence_threshold (tau) must be in [0, 1] but is 1.5"),
+        (["--budget", "0"], "budget must be in"),
+        (["--alpha", "1e39"], "the likely cause is adjust_strength (alpha) = 1e+39"),
+    ],
+)
+def test_train_uslt_names_what_is_wrong(tmp_path, capsys, words, said):
+    assert main([*UNTIL_THEN, *words, "--cache-dir", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err

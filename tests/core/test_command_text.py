@@ -1,7 +1,7 @@
 """The command line that the app offers must do what the app did."""
 
 import shlex
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 import usl_core as usl
 from usl_core.cli import build_parser, main
-from usl_core.cli_inputs import usl_params
-from usl_core.command_text import USL_FLAGS, compare_command, select_command
+from usl_core.cli_inputs import method_params
+from usl_core.command_text import USL_FLAGS, USLT_FLAGS, compare_command, select_command
+from usl_core.errors import UslError
 from usl_core.selection.usl import UslParams
+from usl_core.uslt.params import UsltParams
 
 PARAMS = st.builds(
     UslParams,
@@ -44,6 +46,8 @@ def _parsed(command):
 def test_every_field_has_an_option():
     assert set(USL_FLAGS) == {field.name for field in fields(UslParams)}
     assert len(set(USL_FLAGS.values())) == len(USL_FLAGS)
+    assert set(USLT_FLAGS) == {field.name for field in fields(UsltParams)}
+    assert len(set(USLT_FLAGS.values())) == len(USLT_FLAGS)
 
 
 @settings(deadline=None)
@@ -52,11 +56,87 @@ def test_the_parser_reads_back_what_was_chosen(source, params, budget, seed):
     asked = _parsed(select_command(source, "usl", budget, seed, "dinov2-vits14", params))
     assert (asked.folder, asked.method, asked.budget, asked.seed or 0) == (source, "usl", budget, seed)
     assert asked.encoder == "dinov2-vits14"
-    assert usl_params(asked, "usl") == params
-    asked = _parsed(compare_command(source, ["random", "usl"], budget, seed, "pixels:pca", params, "pca"))
+    assert method_params(asked, ["usl"]) == {"usl": params}
+    asked = _parsed(compare_command(source, ["random", "usl"], budget, seed, "pixels:pca", {"usl": params}, "pca"))
     assert (asked.folder, asked.methods, asked.budget, asked.seed) == (source, "random,usl", budget, seed)
     assert asked.map == "pca"
-    assert usl_params(asked, "usl") == params
+    assert method_params(asked, ["random", "usl"]) == {"usl": params}
+
+
+USLT = st.builds(
+    UsltParams,
+    n_neighbors=st.integers(1, 500),
+    local_weight=st.floats(0, 10),
+    adjust_strength=st.floats(0, 10),
+    confidence_threshold=st.floats(0, 1),
+    sharpen_temperature=st.floats(0.05, 2),
+    mean_momentum=st.floats(0.05, 1),
+    n_clusters=st.none() | st.integers(1, 100),
+    n_heads=st.integers(1, 5),
+    similarity=st.sampled_from(["linear", "cosine", "neg_sq_l2"]),
+    start=st.sampled_from(["random", "features"]),
+    projection=st.integers(0, 512),
+    n_views=st.integers(0, 16),
+    view_strength=st.none() | st.floats(0.05, 1),
+    noise=st.floats(0, 2),
+    n_epochs=st.integers(1, 1000),
+    batch_size=st.integers(1, 4096),
+    learning_rate=st.floats(1e-4, 1),
+    weight_decay=st.floats(0, 0.1),
+    strict_threshold=st.booleans(),
+    balance=st.booleans(),
+    normalise=st.sampled_from(["batch", "masked"]),
+    count_self=st.booleans(),
+)
+
+
+@given(params=USLT)
+@settings(max_examples=60, deadline=None)
+def test_the_command_line_says_what_usl_t_was(params):
+    asked = _parsed(select_command("photos", "usl-t", 12, 1, "pixels:pca", params))
+    assert method_params(asked, ["usl-t"]) == {"usl-t": params}
+
+
+@given(params=USLT, k=st.integers(1, 400), weight=st.floats(0, 2))
+@settings(max_examples=30, deadline=None)
+def test_a_comparison_of_both_says_the_settings_of_each(params, k, weight):
+    params = replace(params, n_neighbors=k)
+    usl = UslParams(n_neighbors=k, reg_weight=weight, count_self=params.count_self)
+    both = {"usl": usl, "usl-t": params}
+    asked = _parsed(compare_command("photos", list(both), 12, 1, "pixels:pca", both, "pca"))
+    assert method_params(asked, list(both)) == both
+
+
+def test_lambda_and_alpha_are_those_of_the_method_that_is_asked_for():
+    options = build_parser().parse_args(["select", "x", "--method", "usl-t", "--lambda", "2", "--alpha", "3", "--k", "7"])
+    assert method_params(options, ["usl-t"])["usl-t"] == UsltParams(local_weight=2, adjust_strength=3, n_neighbors=7)
+    assert method_params(options, ["usl"])["usl"] == UslParams(reg_weight=2, reg_power=3, n_neighbors=7)
+    both = method_params(options, ["usl", "usl-t"])
+    assert both == {"usl": UslParams(reg_weight=2, reg_power=3, n_neighbors=7), "usl-t": UsltParams(n_neighbors=7)}
+
+
+@pytest.mark.parametrize(
+    ("words", "methods", "said"),
+    [
+        (["--tau", "0.5"], ["usl"], "confidence_threshold is a setting of usl-t, but the method is 'usl'"),
+        (["--kmeans-init", "random"], ["usl-t"], "kmeans_init is a setting of usl, but the method is 'usl-t'"),
+        (["--k", "5"], ["random"], "n_neighbors is a setting of usl, but the method is 'random'"),
+        (["--preset", "published"], ["random"], "preset is a setting of usl, but the method is 'random'"),
+        (["--preset", "published-imagenet"], ["usl"], "published-imagenet is one of usl-t"),
+        (["--tau", "2"], ["usl-t"], r"confidence_threshold \(tau\) must be in"),
+    ],
+)
+def test_settings_of_another_method_are_refused(words, methods, said):
+    options = build_parser().parse_args(["select", "x", *words])
+    with pytest.raises(UslError, match=said):
+        method_params(options, methods)
+
+
+def test_presets_are_those_of_the_method():
+    options = build_parser().parse_args(["compare", "x", "-m", "5", "--preset", "published"])
+    assert method_params(options, ["usl", "usl-t"]) == {"usl": UslParams.published(), "usl-t": UsltParams.published_cifar10()}
+    options = build_parser().parse_args(["select", "x", "--preset", "published-imagenet", "--clusters", "50"])
+    assert method_params(options, ["usl-t"])["usl-t"] == replace(UsltParams.published_imagenet(), n_clusters=50)
 
 
 def test_defaults_are_left_out():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import chi2
 
-from usl_core import UslParams, find_neighbors, kmeans, methods, select
+from usl_core import UslParams, UsltParams, find_neighbors, kmeans, methods, select, train_uslt
 from usl_core.errors import UslError
 from usl_core.selection import method_cards, usl
 from usl_core.selection.stratified import even_quota
@@ -422,3 +422,52 @@ def test_lists_and_whole_numbers_of_numpy_will_do():
         _points().tolist(), np.int64(4), seed=np.uint8(1), labelled={1}, vetoed=(i for i in [2]), neighbors=GRAPH
     )
     np.testing.assert_array_equal(selection.indices, select(_points(), 4, seed=1, labelled=[1], vetoed=[2]).indices)
+
+
+# ---------------------------------------------------------------- USL-T behind the same door
+
+
+@pytest.fixture
+def quick() -> UsltParams:
+    return UsltParams(n_epochs=3, n_neighbors=5)
+
+
+def test_usl_t_gives_what_its_training_gives(quick):
+    points = _points()
+    chosen = select(points, 6, "usl-t", quick, seed=2)
+    training = train_uslt(points, 6, quick, seed=2)
+    assert np.array_equal(chosen.indices, training.last.picks)
+    assert np.array_equal(chosen.cluster_labels, training.last.clusters)
+    assert np.array_equal(chosen.clusters, training.last.clusters[chosen.indices])
+    assert np.allclose(chosen.scores, training.last.confidence[chosen.indices])
+    assert chosen.info["clusters_alive"] == training.last.n_alive
+    assert any("noise" in note for note in chosen.notes)
+
+
+@given(seed=st.integers(0, 50))
+@settings(max_examples=15, deadline=None)
+def test_usl_t_respects_labelled_and_vetoed_and_gives_exactly_m(seed):
+    rng = np.random.default_rng(seed)
+    barred = rng.permutation(60)[: rng.integers(0, 50)]
+    labelled, vetoed = np.array_split(barred, 2)
+    left = 60 - len(barred)
+    m = int(rng.integers(1, left + 1))
+    params = UsltParams(n_epochs=2, n_neighbors=5)
+    chosen = select(_points(), m, "usl-t", params, seed=seed, labelled=labelled, vetoed=vetoed)
+    assert len(set(chosen.indices.tolist())) == m
+    assert not set(chosen.indices.tolist()) & set(barred.tolist())
+
+
+def test_clusters_with_a_labelled_image_come_last(quick):
+    points = _points()
+    free = select(points, 3, "usl-t", UsltParams(n_epochs=3, n_neighbors=5, n_clusters=6))
+    first = free.indices[:1]
+    held = select(points, 3, "usl-t", UsltParams(n_epochs=3, n_neighbors=5, n_clusters=6), labelled=first)
+    assert free.clusters[0] not in held.clusters
+
+
+def test_empty_clusters_are_said():
+    same = np.tile([[1.0, 0.0]], (10, 1))
+    chosen = select(same, 4, "usl-t", UsltParams(n_epochs=2))
+    assert len(set(chosen.indices.tolist())) == 4
+    assert any(note.startswith("empty clusters: ") for note in chosen.notes)

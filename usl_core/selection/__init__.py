@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import UslError
-from ..types import Neighbors, Progress, Selection
+from ..types import Neighbors, Progress, Selection, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
 from .context import SelectionContext
 
@@ -53,6 +53,13 @@ _CARDS = (
         "usl:select_usl",
         "UslParams",
     ),
+    MethodCard(
+        "usl-t",
+        "Clusters learnt by training (learnable k-means), and the most confident image of each (ECCV 2022).",
+        False,
+        "uslt:select_uslt",
+        "UsltParams",
+    ),
 )
 _BY_NAME = {card.name: card for card in _CARDS}
 
@@ -83,6 +90,7 @@ def select(
     vetoed: Iterable[int] | None = None,
     neighbors: Neighbors | None = None,
     cluster_labels: Any = None,
+    views: Views | None = None,
     on_progress: Progress | None = None,
 ) -> Selection:
     """Pick the images to label.
@@ -98,6 +106,7 @@ def select(
         vetoed: rows that must never be returned.
         neighbors: a kNN graph of the same rows, to avoid a new search.
         cluster_labels: (n,) clusters to use instead of running k-means.
+        views: of the same images, see `encode_views`; USL-T trains on them, and on noisy features without.
         on_progress: see `types.Progress`.
 
     Returns:
@@ -123,6 +132,7 @@ def select(
         labels=None if labels is None else class_ids(labels, n),
         labelled=index_set(labelled, n, "labelled"),
         vetoed=index_set(vetoed, n, "vetoed"),
+        views=views,
         on_progress=on_progress,
     )
     available = len(context.eligible(n))

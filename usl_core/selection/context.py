@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..types import IntArray, Neighbors, Progress
+from ..types import IntArray, Neighbors, Progress, Views
 
 
 def _none() -> IntArray:
@@ -23,6 +23,7 @@ class SelectionContext:
         labels: (n,) int64 class ids, or None. Only `stratified` looks at them.
         labelled: sorted rows that have a label already; never returned.
         vetoed: sorted rows that must never be returned.
+        views: augmented views of the same rows, or None. Only `usl-t` looks at them.
         on_progress: see `types.Progress`.
     """
 
@@ -31,6 +32,7 @@ class SelectionContext:
     labels: IntArray | None = None
     labelled: IntArray = field(default_factory=_none)
     vetoed: IntArray = field(default_factory=_none)
+    views: Views | None = None
     on_progress: Progress | None = None
 
     def eligible(self, n: int) -> IntArray:
