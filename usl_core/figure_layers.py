@@ -16,7 +16,9 @@ from .palette import CATEGORICAL, Theme, category_places, method_style
 from .types import FloatArray, IntArray
 from .validation import class_ids
 
-ColourBy = Literal["density", "cluster", "class"]
+ColourBy = Literal["density", "cluster", "class", "confidence"]
+MEASURES = {"density": "density percentile", "confidence": "confidence, %"}
+"""What is coloured by a scale from 0 to 100, and the scale's title."""
 MAX_LEGEND = len(CATEGORICAL)  # classes; more get colours by hash, and their names on hover only
 PICK_SIZES = {"star": 15, "triangle-up": 13, "diamond": 12}
 
@@ -32,6 +34,7 @@ class MapFacts:
         labels: (n,) class ids, or None.
         class_names: the name of each class id; needed with `labels`.
         peaks: rows to mark as density peaks.
+        confidence: (n,) how sure each image is of its cluster, in [0, 1], or None.
     """
 
     paths: Sequence[str]
@@ -40,6 +43,7 @@ class MapFacts:
     labels: NDArray[np.integer] | None = None
     class_names: Sequence[str] = ()
     peaks: Iterable[int] = ()
+    confidence: NDArray[np.floating] | None = None
     _named: dict[int, str] = field(default_factory=dict, init=False, repr=False)  # several panels and figures ask again
 
     def check(self, n: int, colour: str) -> None:
@@ -49,10 +53,14 @@ class MapFacts:
             UslError: an array of another length, ids without a name, or a colour without its data.
         """
         if colour not in get_args(ColourBy):
-            raise UslError(f"colour must be 'density', 'cluster' or 'class' but is {colour!r}")
-        for name in ("paths", "percentile"):
-            if len(getattr(self, name)) != n:
-                raise UslError(f"{name} must have one entry per image ({n}) but has {len(getattr(self, name))}")
+            raise UslError(f"colour must be 'density', 'cluster', 'class' or 'confidence' but is {colour!r}")
+        for name in ("paths", "percentile", "confidence"):
+            known = getattr(self, name)
+            if known is None:
+                if colour == name:
+                    raise UslError(f"the maps cannot be coloured by {name}: it is not known for these images")
+            elif len(known) != n:
+                raise UslError(f"{name} must have one entry per image ({n}) but has {len(known)}")
         for name, asked in (("clusters", "cluster"), ("labels", "class")):
             ids = getattr(self, name)
             if ids is not None:
@@ -61,6 +69,13 @@ class MapFacts:
                 raise UslError(f"the maps cannot be coloured by {asked}: {name} are not known for these images")
         if self.labels is not None and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
             raise UslError(f"labels must be in [0, {len(self.class_names) - 1}] (class_names) but hold others")
+
+    def measure(self, colour: ColourBy) -> NDArray[np.floating]:
+        """(n,) what a colour bar shows, in the units of `MEASURES`."""
+        if colour == "density":
+            return self.percentile
+        assert self.confidence is not None  # check has seen to that
+        return 100 * self.confidence
 
     def note(self, colour: ColourBy) -> str:
         """What the colours of a map say, in a line or two of plotly markup."""
@@ -115,8 +130,8 @@ def background(flat: FloatArray, rows: IntArray, facts: MapFacts, colour: Colour
     size = float(np.clip(160 / np.sqrt(len(rows)), 2.5, 5))
     texts = np.array([facts.describe(row) for row in rows.tolist()], dtype=object)
     base: dict[str, Any] = {"opacity": 0.65, "size": size}
-    if colour == "density":
-        values = facts.percentile[rows].astype(np.float32)
+    if colour in MEASURES:
+        values = facts.measure(colour)[rows].astype(np.float32)
         return [_points(flat, rows, texts, {**base, "color": values, "coloraxis": "coloraxis"}, name="images")]
     ids = facts.labels if colour == "class" else facts.clusters
     assert ids is not None  # map_figure has checked

@@ -28,6 +28,7 @@ def map_layout(
     *,
     columns: int,
     panel_height: int,
+    measure: str,
     entries: Sequence[str],
     notes: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def map_layout(
         look: the theme.
         columns: panels per row.
         panel_height: pixels.
+        measure: title of the colour bar.
         entries: names in the legend.
         notes: from `caption`.
     """
@@ -57,7 +59,7 @@ def map_layout(
             **{"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
             **{"itemsizing": "constant", "tracegroupgap": 0},
         },
-        "coloraxis": _colour_axis(look),
+        "coloraxis": _colour_axis(look, measure),
     }
     titles = []
     low, high = flat.min(axis=0).astype(float), flat.max(axis=0).astype(float)
@@ -116,10 +118,10 @@ def _annotation(text: str, x: float, y: float, anchor: str, font: dict[str, Any]
     return {"text": text, "showarrow": False, "font": font, **place}
 
 
-def _colour_axis(look: Theme) -> dict[str, Any]:
+def _colour_axis(look: Theme, measure: str) -> dict[str, Any]:
     steps = np.linspace(0, 1, len(look.scale)).tolist()
     bar = {
-        "title": {"text": "density percentile", "side": "top", "font": {"size": 12}},
+        "title": {"text": measure, "side": "top", "font": {"size": 12}},
         **{"orientation": "h", "len": 170, "lenmode": "pixels", "thickness": 8, "outlinewidth": 0},
         **{"x": 0, "xanchor": "left", "xpad": 0, "yref": "container", "y": 1, "yanchor": "top", "ypad": 0},
         "tickvals": [0, 50, 100],

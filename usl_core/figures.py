@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UslError
-from .figure_layers import ColourBy, MapFacts, Panel, background, peak_layer, pick_layers
+from .figure_layers import MEASURES, ColourBy, MapFacts, Panel, background, peak_layer, pick_layers
 from .figure_layout import base_layout, caption, map_layout
 from .names import hover_name
 from .palette import METHOD_STYLE, Theme, ThemeName, method_style, theme_of
@@ -44,7 +44,8 @@ def map_figure(
         xy: (n, 2) coordinates.
         panels: one to six.
         facts: what colours and hover texts are made of.
-        colour: "density" (percentile, with a colour bar), "cluster", or "class" (with a legend up to 20 classes).
+        colour: "density" (percentile) or "confidence", both with a colour bar, "cluster", or "class" (with a legend up to 20
+            classes).
         theme: "light" or "dark"; the background is transparent in both.
         columns: panels per row; default: all in one row up to four.
         panel_height: pixels.
@@ -81,7 +82,7 @@ def map_figure(
         layers.extend(pick_layers(flat, rows, panel, facts, look))
         suffix = at + 1 if at else ""
         traces += [{**layer, "xaxis": f"x{suffix}", "yaxis": f"y{suffix}"} for layer in layers]
-    notes = [caption(facts.note(colour), look, "left")] if colour != "density" else []
+    notes = [caption(facts.note(colour), look, "left")] if colour not in MEASURES else []
     if len(shown) < n:
         sampled = f"{len(shown):,} of {n:,} images drawn:<br>uniform sample (seed {seed}), all picks"
         notes.append(caption(sampled, look, "right"))
@@ -91,6 +92,7 @@ def map_figure(
         look,
         columns=min(per_row, len(panels)),
         panel_height=panel_height,
+        measure=MEASURES.get(colour, ""),
         entries=[trace["name"] for trace in traces if trace["showlegend"]],
         notes=notes,
     )

@@ -363,3 +363,19 @@ def test_long_names_are_shortened_in_the_middle():
     assert len(display_name("x" * 61, 60)) == 60
     assert len(display_name("xyzw", 3)) == 3
     assert len(display_name("\n" * 100, 30)) == 30
+
+
+def test_confidence_colours_the_background_in_percent():
+    confidence = np.linspace(0.1, 1, N)
+    figure = map_figure(coordinates(), panels("usl-t"), facts=facts(confidence=confidence), colour="confidence")
+    (background,) = [trace for trace in figure.data if trace.marker.coloraxis]
+    assert np.allclose(background.marker.color, 100 * confidence, atol=1e-4)
+    assert figure.layout.coloraxis.colorbar.title.text == "confidence, %"
+    assert "density" in map_figure(coordinates(), panels(), facts=facts()).layout.coloraxis.colorbar.title.text
+
+
+def test_confidence_must_be_there_and_of_these_images():
+    with pytest.raises(UslError, match="cannot be coloured by confidence: it is not known"):
+        map_figure(coordinates(), panels(), facts=facts(), colour="confidence")
+    with pytest.raises(UslError, match=r"confidence must have one entry per image \(60\) but has 3"):
+        map_figure(coordinates(), panels(), facts=facts(confidence=np.ones(3)), colour="density")
