@@ -16,6 +16,7 @@ from pages.ui import (
     scores,
     sources,
     state,
+    training,
 )
 from usl_core.palette import method_style
 
@@ -48,8 +49,16 @@ with errors.shown(way_out=True):
     if wanted == "umap":
         maps_job.show(choices, made)
 
+    trained = None
+    if "usl-t" in methods:
+        trained = training.for_compare(choices, made)
+        if trained is None:
+            methods.remove("usl-t")
+            if not methods:
+                st.stop()
+
     row = state.pinned(len(images))
-    selections = {method: cached.selection(made, choices, method) for method in methods}
+    selections, cards = cached.selections_and_scores(made, choices, methods, trained)
     titles = {method: method_style(method).label for method in methods}
     percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
     charts.maps(choices, made, drawn, selections, colour, row)
@@ -62,7 +71,6 @@ with errors.shown(way_out=True):
             st.subheader(titles[method])
             gallery.picks(choices.data, images, chosen, percentiles, f"Picks of {titles[method]}", row)
 
-    cards = {method: cached.scorecard(made, choices, method) for method in methods}
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Scores")

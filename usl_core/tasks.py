@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .artefacts import load_or_draw_map
 from .errors import UslError
 from .metrics import METRICS
 from .prepared import Prepared, find_images, load_prepared, prepare
-from .types import Progress
+from .types import Progress, Views
+
+if TYPE_CHECKING:
+    from .uslt.params import UsltParams
 
 
 def scan_source(source: str, within: Sequence[str] = (), *, on_progress: Progress) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def score_over_seeds(
     encoder: str,
     methods: Sequence[str],
     budget: int,
-    params: Mapping[str, Any],
+    params: Mapping[str, Mapping[str, Any]],
     n_seeds: int,
     *,
     on_progress: Progress,
@@ -59,7 +62,7 @@ def write_report_file(
     encoder: str,
     methods: Sequence[str],
     budget: int,
-    params: Mapping[str, Any],
+    params: Mapping[str, Mapping[str, Any]],
     seed: int,
     map_method: str,
     title: str,
@@ -90,27 +93,69 @@ def write_picks_archive(
     return {"file": str(path)}
 
 
+def train_heads(
+    source: str, encoder: str, budget: int, params: Mapping[str, Any], seed: int, *, on_progress: Progress
+) -> dict[str, Any]:
+    """A training of USL-T, gone on with where an earlier one was interrupted; its epochs can be read while it runs."""
+    from .uslt.params import UsltParams
+    from .uslt.records import TrainingRecord
+    from .views import views_key
+
+    settings = UsltParams(**params)
+    made = _prepared(source, encoder)
+    key = views_key(made.features, settings.n_views, strength=settings.view_strength) if settings.n_views else None
+    record = TrainingRecord(made.features, budget, settings, seed=seed, views_key=key)
+    training = record.train(made.neighbors, _views(made, settings, on_progress), on_progress=on_progress)
+    return {"epochs": training.last.epoch}
+
+
+def run_one_experiment(name: str, *, on_progress: Progress) -> dict[str, Any]:
+    """One of the experiments for teaching."""
+    from .uslt.experiments import run_experiment
+
+    return run_experiment(name, on_progress=on_progress)
+
+
 def _compare(
     source: str,
     encoder: str,
     methods: Sequence[str],
     budget: int,
-    params: Mapping[str, Any],
+    params: Mapping[str, Mapping[str, Any]],
     seeds: Sequence[int],
     on_progress: Progress,
 ) -> Any:
     from .comparison import compare
     from .selection.usl import UslParams
+    from .uslt.params import UsltParams
 
     made = _prepared(source, encoder)
+    settings = {
+        method: (UsltParams if method == "usl-t" else UslParams)(**params[method]) for method in methods if method in params
+    }
+    trains = settings.get("usl-t")
     return compare(
         made.features,
         budget,
         methods,
         seeds=seeds,
-        params={"usl": UslParams(**params)},
+        params=settings,
         neighbors=made.neighbors,
+        views=_views(made, trains, on_progress) if isinstance(trains, UsltParams) else None,
         on_progress=on_progress,
+    )
+
+
+def _views(made: Prepared, params: UsltParams, on_progress: Progress) -> Views | None:
+    if not params.n_views:
+        return None
+    from .views import encode_views
+
+    return encode_views(
+        made.features,
+        params.n_views,
+        strength=params.view_strength,
+        on_progress=lambda fraction, note: on_progress(0.0, f"augmented views: {note}"),
     )
 
 
@@ -132,4 +177,6 @@ TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "seeds": score_over_seeds,
     "report": write_report_file,
     "archive": write_picks_archive,
+    "uslt": train_heads,
+    "experiment": run_one_experiment,
 }

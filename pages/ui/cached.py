@@ -16,7 +16,12 @@ from usl_core.image_records import images_version
 from usl_core.metrics import Scorecard
 from usl_core.prepared import Prepared, is_demo, known_images, load_prepared
 from usl_core.selection.usl import UslParams
+from usl_core.selection.uslt import selection_of
 from usl_core.types import ImageSet, Selection
+from usl_core.uslt.params import UsltParams
+from usl_core.uslt.records import TrainingRecord
+from usl_core.uslt.train import UsltTraining
+from usl_core.views import views_key
 
 from . import sources
 from .job_pool import pool
@@ -110,12 +115,16 @@ def _score(
     params: UslParams | None,
     n_neighbors: int,
 ) -> Scorecard:
+    return _scored(_made, _select(fingerprint, _made, method, budget, seed, params), n_neighbors)
+
+
+def _scored(made: Prepared, chosen: Selection, n_neighbors: int) -> Scorecard:
     return usl.score_selection(
-        _made.features,
-        _select(fingerprint, _made, method, budget, seed, params),
-        _made.neighbors,
-        labels=_made.images.labels,
-        n_classes=len(_made.images.class_names) or None,
+        made.features,
+        chosen,
+        made.neighbors,
+        labels=made.images.labels,
+        n_classes=len(made.images.class_names) or None,
         n_neighbors=n_neighbors,
     )
 
@@ -130,15 +139,68 @@ def _peaks(fingerprint: str, _made: Prepared, n_neighbors: int) -> np.ndarray:
     return usl.density_peaks(_made.neighbors, n_neighbors)
 
 
+def training_record(made: Prepared, budget: int, params: UsltParams, seed: int) -> TrainingRecord:
+    """Where a training of USL-T with these settings is kept, be it there or not."""
+    key = views_key(made.features, params.n_views, strength=params.view_strength) if params.n_views else None
+    return TrainingRecord(made.features, budget, params, seed=seed, views_key=key)
+
+
+def training(record: TrainingRecord) -> UsltTraining | None:
+    """The finished training, if there is one."""
+    version = record.version
+    try:
+        return None if version is None else _training(record.key, version, record)
+    except _Missing:  # it is damaged
+        return None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _training(key: str, version: int, _record: TrainingRecord) -> UsltTraining:
+    found = _record.load()
+    if found is None:
+        raise _Missing
+    return found
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _trained_scores(
+    key: str, version: int, _made: Prepared, _training: UsltTraining, n_neighbors: int
+) -> tuple[Selection, Scorecard]:
+    chosen = selection_of(_training)
+    return chosen, _scored(_made, chosen, n_neighbors)
+
+
+def trained(made: Prepared, record: TrainingRecord, found: UsltTraining, n_neighbors: int) -> tuple[Selection, Scorecard]:
+    """Picks and numbers of a finished training."""
+    return _trained_scores(record.key, record.version or 0, made, found, n_neighbors)
+
+
 def selection(made: Prepared, choices: Choices, method: str) -> Selection:
-    """The picks of one method."""
-    return _select(made.features.fingerprint, made, method, choices.budget, choices.seed, choices.params_of(method))
+    """The picks of one method that needs no training."""
+    return _select(made.features.fingerprint, made, method, choices.budget, choices.seed, _params(choices, method))
 
 
 def scorecard(made: Prepared, choices: Choices, method: str) -> Scorecard:
     """The numbers of one method's picks; density and radius are taken at the k of the slider for every method."""
-    params = choices.params_of(method)
+    params = _params(choices, method)
     return _score(made.features.fingerprint, made, method, choices.budget, choices.seed, params, choices.params.n_neighbors)
+
+
+def selections_and_scores(
+    made: Prepared, choices: Choices, methods: list[str], trained: tuple[Selection, Scorecard] | None
+) -> tuple[dict[str, Selection], dict[str, Scorecard]]:
+    """Picks and numbers by method; `trained` are those of USL-T."""
+    by_method = {
+        method: trained
+        if method == "usl-t" and trained
+        else (selection(made, choices, method), scorecard(made, choices, method))
+        for method in methods
+    }
+    return {method: pair[0] for method, pair in by_method.items()}, {method: pair[1] for method, pair in by_method.items()}
+
+
+def _params(choices: Choices, method: str) -> UslParams | None:
+    return choices.params if method == "usl" else None
 
 
 def density_percentiles(made: Prepared, n_neighbors: int) -> np.ndarray:

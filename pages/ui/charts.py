@@ -22,7 +22,7 @@ from .state import Choices, ColourBy
 MAX_POINTS = 8_000
 """Background points per panel: beyond, plotly takes seconds to build the chart again after every move of a slider."""
 _CHART = "map_figure"
-_CONFIG = {
+CONFIG = {
     "displaylogo": False,
     "showSendToCloud": False,
     "scrollZoom": True,
@@ -60,8 +60,8 @@ def maps(
         f"{choices.budget} picks on each. The galleries below list the same picks."
     )
     with st.container(key="maps"):
-        st.html(_STYLE.format(width=270 * len(panels)))
-        st.plotly_chart(figure, theme=None, key=_CHART, config=_CONFIG, alt=alt)
+        st.html(_STYLE.format(width=240 * len(panels)))
+        st.plotly_chart(figure, theme=None, key=_CHART, config=CONFIG, alt=alt)
         look = theme_of(theme)
         overlay = {
             "chart": _CHART,
@@ -104,7 +104,7 @@ def class_bars(cards: Mapping[str, Scorecard], images: ImageSet) -> None:
     figure = figures.class_bars(counts, images.class_names, expected=budget * sizes / sizes.sum(), theme=state.theme_name())
     titles = [method_style(method).label for method in counts]
     alt = f"Bars: picks per class for {', '.join(titles)}. The table below holds the same numbers."
-    st.plotly_chart(figure, theme=None, key="class_bars", config=_CONFIG, alt=alt)
+    st.plotly_chart(figure, theme=None, key="class_bars", config=CONFIG, alt=alt)
     with st.expander("As a table"):
         lines = [(name, *(row[at] for row in counts.values()), sizes[at]) for at, name in enumerate(images.class_names)]
         tables.rows(("Class", *titles, "images"), lines, label="Picks per class")
@@ -121,7 +121,7 @@ def class_histogram(images: ImageSet) -> None:
     figure = figures.class_histogram(sizes, images.class_names, theme=state.theme_name())
     smallest, largest = int(sizes.argmin()), int(sizes.argmax())
     alt = f"Bars: images per class, from {sizes[smallest]} to {sizes[largest]}. The table below holds the same numbers."
-    st.plotly_chart(figure, theme=None, key="class_histogram", config=_CONFIG, alt=alt)
+    st.plotly_chart(figure, theme=None, key="class_histogram", config=CONFIG, alt=alt)
     with st.expander("As a table"):
         lines = [(name, f"{size:,}", f"{size / sizes.sum():.1%}") for name, size in zip(images.class_names, sizes, strict=True)]
         tables.rows(("Class", "images", "share"), lines, label="Images per class")

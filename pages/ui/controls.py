@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -15,43 +14,19 @@ from usl_core.prepared import N_NEIGHBORS
 from usl_core.selection import methods, runs_as
 from usl_core.selection.usl import UslParams
 
-from . import cached, sources, state
+from . import cached, controls_uslt, sources, state
+from .knobs import DEFAULTS, NO_HORIZON, STYLE, choice, number, slider
 from .state import Choices, ColourBy, Key, MapMethod
 from .text import plain
 
-# A reset button lies in the margin beside its control, so that nothing moves when it comes and goes.
-_STYLE = """<style>
-[class*="st-key-control-"] { position: relative; padding-right: 2.1rem; }
-[class*="st-key-reset"] { position: absolute; right: 0; bottom: .3rem; width: auto; }
-[class*="st-key-reset"] [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px; overflow: hidden;
-  clip-path: inset(50%); }
-[class*="st-key-reset"] button { min-height: 1.6rem; padding: .1rem; }
-[data-testid="stButtonGroup"] button p { text-transform: capitalize; }
-</style>"""
-_NO_HORIZON = 2.0  # unit vectors lie at most this far apart
 _MAX_BUDGET = 1_000_000
 METHOD_OF = {method_style(name).label: name for name in methods()}
 """Methods by what they are called on screen, which is also what addresses hold."""
 
-_DEFAULTS: dict[str, Any] = {
-    Key.BUDGET: 40,
-    Key.SEED: 0,
-    Key.NEIGHBORS: 20,
-    Key.WEIGHT: 0.5,
-    Key.RELATIVE: False,
-    Key.RELATIVE_WEIGHT: 1.0,
-    Key.POWER: 1.0,
-    Key.MOMENTUM: 0.9,
-    Key.ITERATIONS: 10,
-    Key.HORIZON_DISTANCE: _NO_HORIZON,
-    Key.HORIZON_PICKS: 0,
-    Key.ESTIMATE: "mean",
-    Key.INIT: "k-means++",
-    Key.KMEANS_ITERATIONS: 100,
-    Key.SQUARED: False,
-    Key.COUNT_SELF: False,
-}
-_OF_USL = [key for key in _DEFAULTS if key not in (Key.BUDGET, Key.SEED)]
+_OF_USL = [
+    *(Key.NEIGHBORS, Key.WEIGHT, Key.RELATIVE, Key.RELATIVE_WEIGHT, Key.POWER, Key.MOMENTUM, Key.ITERATIONS),
+    *(Key.HORIZON_DISTANCE, Key.HORIZON_PICKS, Key.ESTIMATE, Key.INIT, Key.KMEANS_ITERATIONS, Key.SQUARED, Key.COUNT_SELF),
+]
 
 
 def sidebar() -> Choices:
@@ -59,16 +34,16 @@ def sidebar() -> Choices:
     name, encoder = state.data(), state.encoder()
     n, k_max, problem = _extent(name, encoder)
     with st.sidebar:
-        st.html(_STYLE)
+        st.html(STYLE)
         _data_line(name, encoder, problem)
-        budget = _number(
+        budget = number(
             "Budget m",
             Key.BUDGET,
             1,
             n or _MAX_BUDGET,
             "How many images you can pay to label. Every method picks exactly this many.",
         )
-        seed = _number(
+        seed = number(
             "Seed",
             Key.SEED,
             0,
@@ -76,7 +51,8 @@ def sidebar() -> Choices:
             "Starts the random draws of every method and of k-means. The same seed gives the same picks.",
         )
         params = _usl(k_max)
-    return Choices(data=name, encoder=encoder, budget=budget, seed=seed, params=params)
+        uslt = controls_uslt.section(n, params)
+    return Choices(data=name, encoder=encoder, budget=budget, seed=seed, params=params, uslt=uslt)
 
 
 def _extent(name: str, encoder: str) -> tuple[int | None, int, str]:
@@ -98,7 +74,7 @@ def _data_line(name: str, encoder: str, problem: str) -> None:
 
 def _usl(k_max: int) -> UslParams:
     st.subheader("USL", divider="gray")
-    k = _slider(
+    k = slider(
         "Neighbours k",
         Key.NEIGHBORS,
         1,
@@ -114,11 +90,11 @@ def _usl(k_max: int) -> UslParams:
     )
     weight_help = "How strongly the picks of other clusters push a pick away. 0 takes the densest image of each cluster."
     if relative:
-        weight = _slider("Weight λ (relative)", Key.RELATIVE_WEIGHT, 0.0, 5.0, 0.05, weight_help)
+        weight = slider("Weight λ (relative)", Key.RELATIVE_WEIGHT, 0.0, 5.0, 0.05, weight_help)
     else:
-        weight = _slider("Weight λ", Key.WEIGHT, 0.0, 2.0, 0.05, weight_help)
+        weight = slider("Weight λ", Key.WEIGHT, 0.0, 2.0, 0.05, weight_help)
     power_help = "How fast that push fades with distance: 1 / distance^α. A large α lets only near picks matter."
-    power = _slider("Power α", Key.POWER, 0.25, 4.0, 0.25, power_help)
+    power = slider("Power α", Key.POWER, 0.25, 4.0, 0.25, power_help)
     with st.expander("Advanced"):
         advanced = _advanced()
     return UslParams(n_neighbors=k, reg_weight=weight, reg_power=power, relative_weight=relative, **advanced)
@@ -130,7 +106,7 @@ def _advanced() -> dict[str, Any]:
             "Paper's formulas",
             key="preset-paper",
             on_click=state.assign,
-            kwargs={key: _DEFAULTS[key] for key in _OF_USL},
+            kwargs={key: DEFAULTS[key] for key in _OF_USL},
             help="All of USL's settings back to the paper's formulas.",
         )
         st.button(
@@ -142,25 +118,25 @@ def _advanced() -> dict[str, Any]:
             "counted, k-means from random points. k is cut to what this data set's graph holds.",
         )
     momentum_help = "m_reg: how much of the last round's push is kept in the next; more makes the rounds calmer."
-    distance_help = f"Only picks nearer than this push. {_NO_HORIZON:g} is the largest distance there is: all picks push."
-    momentum = _slider("Momentum m_reg", Key.MOMENTUM, 0.0, 0.99, 0.01, momentum_help)
-    rounds = _slider("Rounds T", Key.ITERATIONS, 1, 50, 1, "How often the picks are made anew; the first round has no push.")
-    distance = _slider("Horizon, distance", Key.HORIZON_DISTANCE, 0.05, _NO_HORIZON, 0.05, distance_help)
-    picks = _number("Horizon, picks", Key.HORIZON_PICKS, 0, 10_000, "Only this many nearest picks push; 0: all of them.")
-    estimate: Estimate = _choice(
+    distance_help = f"Only picks nearer than this push. {NO_HORIZON:g} is the largest distance there is: all picks push."
+    momentum = slider("Momentum m_reg", Key.MOMENTUM, 0.0, 0.99, 0.01, momentum_help)
+    rounds = slider("Rounds T", Key.ITERATIONS, 1, 50, 1, "How often the picks are made anew; the first round has no push.")
+    distance = slider("Horizon, distance", Key.HORIZON_DISTANCE, 0.05, NO_HORIZON, 0.05, distance_help)
+    picks = number("Horizon, picks", Key.HORIZON_PICKS, 0, 10_000, "Only this many nearest picks push; 0: all of them.")
+    estimate: Estimate = choice(
         "Density from",
         Key.ESTIMATE,
         ("mean", "kth"),
         "The mean distance to the k neighbours (the paper), or the distance to the k-th alone.",
     )
-    init: KmeansInit = _choice(
+    init: KmeansInit = choice(
         "k-means starts from",
         Key.INIT,
         ("k-means++", "random"),
         "k-means++ spreads the first centres; random points, as in the released code, end in worse clusters.",
     )
     steps_help = "At most so many steps of k-means; it stops when nothing moves."
-    steps = _number("k-means steps", Key.KMEANS_ITERATIONS, 1, 1000, steps_help)
+    steps = number("k-means steps", Key.KMEANS_ITERATIONS, 1, 1000, steps_help)
     squared = st.toggle(
         "Squared distances",
         key=Key.SQUARED,
@@ -176,7 +152,7 @@ def _advanced() -> dict[str, Any]:
     return {
         "reg_momentum": momentum,
         "n_iterations": rounds,
-        "horizon_distance": distance if distance < _NO_HORIZON else None,
+        "horizon_distance": distance if distance < NO_HORIZON else None,
         "horizon_picks": picks or None,
         "estimate": estimate,
         "kmeans_init": init,
@@ -204,53 +180,6 @@ def _published() -> dict[str, Any]:
         Key.SQUARED: preset.squared_distances,
         Key.COUNT_SELF: preset.count_self,
     }
-
-
-def _slider(label: str, key: str, low: Any, high: Any, step: Any, help: str) -> Any:
-    if low >= high:  # one image, or one neighbour: nothing to choose
-        return low
-    value = _within(key, low, high)
-    with st.container(key=f"control-{key}"):
-        chosen = st.slider(label, low, high, value, step, key=key, bind="query-params", help=help)
-        _reset(label, key, value)
-    return chosen
-
-
-def _number(label: str, key: str, low: int, high: int, help: str) -> int:
-    value = _within(key, low, high)
-    with st.container(key=f"control-{key}"):
-        chosen = st.number_input(label, low, high, value, 1, key=key, bind="query-params", help=help)
-        _reset(label, key, value)
-    return int(chosen if chosen is not None else value)
-
-
-def _choice(label: str, key: str, options: Sequence[str], help: str) -> Any:
-    default = _DEFAULTS[key]
-    chosen = st.segmented_control(label, options, default=default, required=True, key=key, bind="query-params", help=help)
-    return chosen or default
-
-
-def _within(key: str, low: Any, high: Any) -> Any:
-    """The default within the range; a value that another data set allowed is cut to what this one does."""
-    if key in st.session_state:
-        value = st.session_state[key]
-        if value is not None and not low <= value <= high:
-            st.session_state[key] = min(max(value, low), high)
-    return min(max(_DEFAULTS[key], low), high)
-
-
-def _reset(label: str, key: str, default: Any) -> None:
-    """Puts one control back, where it is not; its words are for screen readers and the tooltip."""
-    if st.session_state.get(key, default) != default:
-        st.button(
-            f"Reset {label}",
-            key=f"reset-{key}",
-            icon=":material/restart_alt:",
-            type="tertiary",
-            on_click=state.assign,
-            kwargs={key: default},
-            help=f"Back to {default:g}",
-        )
 
 
 def methods_to_compare(has_labels: bool) -> list[str]:

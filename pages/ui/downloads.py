@@ -12,8 +12,10 @@ from usl_core.command_text import compare_command, select_command
 from usl_core.export import picks_csv, picks_npy, run_json, run_record
 from usl_core.palette import method_style
 from usl_core.prepared import Prepared
+from usl_core.selection.usl import UslParams
 from usl_core.store import fingerprint
 from usl_core.types import Selection
+from usl_core.uslt.params import UsltParams
 
 from . import jobs, offered, sources
 from .job_pool import Job
@@ -33,8 +35,8 @@ def show(choices: Choices, made: Prepared, selections: Mapping[str, Selection], 
         _files(choices, made, selections[method], method)
         _archive(choices, made, selections[method])
     with right:
-        _report(choices, made, list(selections), map_method)
-    params = choices.params_of(method)
+        _report(choices, made, selections, map_method)
+    params = selections[method].params
     commands = [
         select_command(made.source, method, choices.budget, choices.seed, choices.encoder, params),
         compare_command(
@@ -43,7 +45,7 @@ def show(choices: Choices, made: Prepared, selections: Mapping[str, Selection], 
             choices.budget,
             choices.seed,
             choices.encoder,
-            choices.params if "usl" in selections else None,
+            _params(selections),
             map_method,
         ),
     ]
@@ -80,23 +82,23 @@ def _archive(choices: Choices, made: Prepared, selection: Selection) -> None:
     _link(job, "picks.zip")
 
 
-def _report(choices: Choices, made: Prepared, methods: list[str], map_method: str) -> None:
+def _report(choices: Choices, made: Prepared, selections: Mapping[str, Selection], map_method: str) -> None:
     arguments: dict[str, Any] = {
         "source": made.source,
         "encoder": choices.encoder,
-        "methods": methods,
+        "methods": list(selections),
         "budget": choices.budget,
-        "params": asdict(choices.params),
+        "params": {method: asdict(params) for method, params in _params(selections).items()},
         "seed": choices.seed,
         "map_method": map_method,
         "title": sources.title_of(choices.data),
         "command": compare_command(
             made.source,
-            methods,
+            list(selections),
             choices.budget,
             choices.seed,
             choices.encoder,
-            choices.params if "usl" in methods else None,
+            _params(selections),
             map_method,
         ),
     }
@@ -111,6 +113,11 @@ def _report(choices: Choices, made: Prepared, methods: list[str], map_method: st
         quiet=True,
     )
     _link(job, "report.html")
+
+
+def _params(selections: Mapping[str, Selection]) -> dict[str, UslParams | UsltParams]:
+    """What the picks on screen were made with; of USL-T the sidebar may say something else by now."""
+    return {method: chosen.params for method, chosen in selections.items() if chosen.params is not None}
 
 
 def _link(job: Job | None, name: str) -> None:

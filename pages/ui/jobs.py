@@ -108,14 +108,15 @@ def _watch(key: str, doing: str) -> None:
             "Cancel",
             key=f"cancel {key}",
             icon=":material/close:",
-            on_click=_cancel,
+            on_click=let_go,
             args=(key,),
             disabled=job.status == "stopping",
             width="stretch",
         )
 
 
-def _cancel(key: str) -> None:
+def let_go(key: str) -> None:
+    """This session wants the job no longer; it ends unless another does. For callbacks."""
     if not pool().let_go(key, session()):
         _left().add(key)
 

@@ -15,4 +15,5 @@ def pages() -> dict[str, StreamlitPage]:
     home = st.Page(_FOLDER / "home.py", title="Home", icon=":material/home:", default=True)
     data = st.Page(_FOLDER / "data.py", title="Data", icon=":material/photo_library:", url_path="data")
     compare = st.Page(_FOLDER / "compare.py", title="Compare", icon=":material/compare:", url_path="compare")
-    return {"home": home, "data": data, "compare": compare}
+    uslt = st.Page(_FOLDER / "uslt.py", title="USL-T", icon=":material/model_training:", url_path="uslt")
+    return {"home": home, "data": data, "compare": compare, "uslt": uslt}

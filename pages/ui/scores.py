@@ -25,22 +25,29 @@ N_SEEDS = 10
 
 
 def show(choices: Choices, made: Prepared, cards: Mapping[str, Scorecard], titles: Mapping[str, str]) -> None:
-    """The table, at first for the seed on screen; mean and deviation over several seeds come from a job in the background."""
+    """The table, at first for the seed on screen; mean and deviation over several seeds come from a job in the background.
+
+    USL-T takes no part in that: ten trainings are too much to start unasked.
+    """
     arguments = {
         "source": made.source,
         "encoder": choices.encoder,
-        "methods": list(cards),
+        "methods": [method for method in cards if method != "usl-t"],
         "budget": choices.budget,
-        "params": asdict(choices.params),
+        "params": {"usl": asdict(choices.params)},
         "n_seeds": N_SEEDS,
     }
     key = f"seeds {fingerprint(made.features.fingerprint, arguments)}"
+    if not arguments["methods"]:
+        table(cards, titles)
+        return
     done = jobs.find(key)
     table(cards, titles, done.result if done is not None and done.status == "done" else None)
     job = jobs.background(key, "seeds", arguments, f"mean ± standard deviation over seeds 0 to {N_SEEDS - 1}: computing")
     small = f" Small print: mean ± standard deviation over seeds 0 to {N_SEEDS - 1}." if job is not None else ""
     st.caption(
         f"Seed {choices.seed}. ★ best of its row; † sees the class labels, so it is a reference only.{small} "
+        f"{'USL-T: this training alone. ' if 'usl-t' in cards else ''}"
         "Point at a name for its definition."
     )
 

@@ -11,6 +11,7 @@ import streamlit as st
 if TYPE_CHECKING:  # every page begins here; what computes is loaded when the heading is on screen
     from usl_core.palette import ThemeName
     from usl_core.selection.usl import UslParams
+    from usl_core.uslt.params import UsltParams
 
 ColourBy = Literal["density", "cluster", "class"]
 MapMethod = Literal["umap", "pca"]
@@ -44,6 +45,27 @@ class Key:
     METHODS = "methods"
     COLOUR = "colour"
     MAP = "map"
+    TAU = "tau"
+    LOCAL_WEIGHT = "tlambda"
+    ADJUST = "talpha"
+    TEMPERATURE = "t"
+    MEAN_MOMENTUM = "mu"
+    CLUSTERS = "c"
+    HEADS = "heads"
+    SIMILARITY = "similarity"
+    START = "start"
+    PROJECTION = "projection"
+    VIEWS = "views"
+    VIEW_STRENGTH = "strength"
+    NOISE = "noise"
+    EPOCHS = "epochs"
+    BATCH = "batch"
+    LEARNING_RATE = "rate"
+    WEIGHT_DECAY = "decay"
+    BALANCE = "balance"
+    NORMALISE = "normalise"
+    STRICT = "strict"
+    DRAWN = "drawn"
     TOY = "toy"
     TOY_BUDGET = "toym"
     TOY_WEIGHT = "toylambda"
@@ -59,6 +81,7 @@ class Choices:
         budget: m.
         seed: of every method.
         params: of USL.
+        uslt: of USL-T.
     """
 
     data: str
@@ -66,10 +89,7 @@ class Choices:
     budget: int
     seed: int
     params: UslParams
-
-    def params_of(self, method: str) -> UslParams | None:
-        """The parameter object that this method takes."""
-        return self.params if method == "usl" else None
+    uslt: UsltParams
 
 
 _CHOICES = "choices"

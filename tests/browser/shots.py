@@ -72,6 +72,15 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
         page.locator(".st-key-folder-list button").filter(has_text="holiday").click()
         page.locator(".st-key-folder-list button").filter(has_text="beach").wait_for()
 
+    def train(query: str = "") -> None:
+        page.goto(f"{address}/uslt{query}")
+        page.wait_for_selector("h1")
+        settle(page)
+        start = page.locator(".st-key-uslt-start button:visible")
+        if start.count():
+            start.first.click()
+        page.get_by_text("Replay: epoch").wait_for(timeout=120_000)
+
     return {
         "home": lambda: page.goto(address),
         "data": lambda: page.goto(f"{address}/data?data=shapes"),
@@ -81,6 +90,10 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
         "compare-class": lambda: page.goto(f"{address}/compare?data=shapes&colour=class&m=60"),
         "compare-pinned": lambda: page.goto(f"{address}/compare?data=shapes&pin=100&methods=Random&methods=USL&map=PCA"),
         "compare-not-encoded": lambda: page.goto(f"{address}/compare?encoder=torchvision:resnet18"),
+        "uslt": lambda: page.goto(f"{address}/uslt?m=15"),
+        "uslt-trained": train,
+        "uslt-collapsed": lambda: train("?views=0&talpha=0&t=1"),
+        "compare-uslt": lambda: page.goto(f"{address}/compare?methods=Random&methods=Stratified&methods=USL&methods=USL-T"),
         "compare-unknown": lambda: page.goto(f"{address}/compare?data=nothing"),
         "data-folder": open_folder,
         "data-folder-encoded": encode,

@@ -69,14 +69,20 @@ def photos(root: Path) -> Path:
 
 def test_every_page_is_there_when_its_link_is_the_first_request(browser: BrowserContext, root: Path):
     """One server per page: the first request decides how Streamlit finds its pages."""
-    for path, heading in (("/", "Which m images"), ("/data?data=shapes", "What do I have?"), ("/compare?m=7", "Which method")):
+    links = {
+        "/": "Which m",
+        "/data?data=shapes": "What do I have?",
+        "/compare?m=7": "Which method",
+        "/uslt": "How does learning",
+    }
+    for path, heading in links.items():
         with running_app(USL_DATA_ROOTS=str(root)) as fresh:
             page = browser.new_page()
             page.goto(fresh.address + path)
             expect(page.locator("h1")).to_contain_text(heading, timeout=60_000)
             settle(page)
             menu = page.locator("[data-testid=stSidebarNavLink]").all_inner_texts()
-            assert [re.sub(r".*\n", "", text) for text in menu] == ["Home", "Data", "Compare"]
+            assert [re.sub(r".*\n", "", text) for text in menu] == ["Home", "Data", "Compare", "USL-T"]
             if "m=7" in path:
                 wait_for_maps(page)
                 assert len(picks(page, "USL")) == 7

@@ -1,0 +1,173 @@
+"""What a training of USL-T looks like: alarms, curves, cluster sizes, and the map by epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from usl_core import figure_training, figures
+from usl_core.artefacts import Map
+from usl_core.figure_layers import ColourBy
+from usl_core.uslt.alarms import alarms
+from usl_core.uslt.params import UsltParams
+from usl_core.uslt.reports import HISTORY_COLUMNS, EpochReport, history_csv
+
+from . import cached, charts, offered, state, tables
+from .state import Choices, Key
+from .training import Run
+
+_TITLES = {"one-cluster": "One-cluster collapse", "uniform": "Uniform collapse", "dying": "Dying clusters"}
+_MAPS_WHILE_RUNNING = 10
+
+
+def show(choices: Choices, run: Run, history: Sequence[EpochReport], drawn: Map, *, live: bool) -> None:
+    """Everything about the epochs so far.
+
+    Args:
+        choices: of the sidebar.
+        run: the training.
+        history: its reports, at least one.
+        drawn: the map.
+        live: it is still running: no replay, and the map follows every few epochs.
+    """
+    _alarms(history, run.params)
+    _numbers(history)
+    left, middle, right = st.columns(3, gap="medium")
+    with left:
+        _losses(history, run.params)
+    with middle:
+        _shares(history, run)
+    with right:
+        _sizes(history[-1])
+    st.subheader("The map while it learns", anchor=False)
+    colour = _colour(run.made.images.labels is not None)
+    _map(choices, run, _epoch(history, run.params, live), drawn, colour)
+    if not live:
+        _table(history)
+
+
+def _alarms(history: Sequence[EpochReport], params: UsltParams) -> None:
+    for alarm in alarms(history, params):
+        st.warning(f"**{_TITLES[alarm.kind]}.** {alarm.seen} {alarm.remedy}", icon=":material/warning:")
+
+
+def _numbers(history: Sequence[EpochReport]) -> None:
+    last = history[-1]
+    shown = [
+        ("Loss", f"{last.loss:.2f}", last.loss, "L = L_global + λ L_local, mean over the epoch, summed over the heads."),
+        ("Over τ", f"{last.confident_share:.0%}", 0, "Images at least τ sure of their cluster, mean over the heads."),
+        ("Clusters alive", f"{last.n_alive} of {last.n_clusters}", 0, "Clusters of the first head that hold an image."),
+        ("Entropy", f"{last.assignment_entropy:.0%}", 0, "Of an image's soft assignment; 100 % is uniform. Lower is surer."),
+        ("Purity", f"{last.purity:.0%}", last.purity, "Images whose class is the commonest of their cluster."),
+        ("NMI", f"{last.nmi:.2f}", last.nmi, "Mutual information of clusters and classes, from 0 to 1."),
+        ("ARI", f"{last.ari:.2f}", last.ari, "Agreement of clusters and classes: 0 is chance, 1 the same partition."),
+    ]
+    known = [entry for entry in shown if not math.isnan(entry[2])]
+    with st.container(horizontal=True, gap="large"):
+        for title, text, _, meaning in known:
+            st.metric(title, text, help=meaning, width="content")
+    st.caption(f"After epoch {last.epoch}; an epoch takes {np.mean([report.seconds for report in history]):.2f} s.")
+
+
+def _losses(history: Sequence[EpochReport], params: UsltParams) -> None:
+    series = {
+        "L": [report.loss for report in history],
+        "L_global": [report.global_loss for report in history],
+        "λ L_local": [params.local_weight * report.local_loss for report in history],
+    }
+    figure = figure_training.curves(series, n_epochs=params.n_epochs, unit="loss", theme=state.theme_name())
+    last = history[-1]
+    alt = f"Loss by epoch. After epoch {last.epoch}: L {last.loss:.3f}, L_global {last.global_loss:.3f}."
+    st.markdown("**Losses**")
+    st.plotly_chart(figure, theme=None, key="uslt-losses", config=charts.CONFIG, alt=alt)
+
+
+def _shares(history: Sequence[EpochReport], run: Run) -> None:
+    series = {
+        "over τ": [100 * report.confident_share for report in history],
+        "entropy": [100 * report.assignment_entropy for report in history],
+        "alive": [100 * report.n_alive / report.n_clusters for report in history],
+    }
+    if run.made.images.labels is not None:
+        series["purity"] = [100 * report.purity for report in history]
+    figure = figure_training.curves(series, n_epochs=run.params.n_epochs, unit="%", top=100, theme=state.theme_name())
+    alt = "By epoch, in percent: " + ", ".join(f"{name} {values[-1]:.0f}" for name, values in series.items()) + " at the end."
+    st.markdown("**Confidence and clusters**")
+    st.plotly_chart(figure, theme=None, key="uslt-shares", config=charts.CONFIG, alt=alt)
+
+
+def _sizes(report: EpochReport) -> None:
+    sizes = report.sizes
+    alt = f"Images per cluster: {report.n_alive} of {report.n_clusters} hold any, the largest {sizes.max()}."
+    st.markdown("**Cluster sizes**")
+    figure = figure_training.size_histogram(sizes, theme=state.theme_name())
+    st.plotly_chart(figure, theme=None, key="uslt-sizes", config=charts.CONFIG, alt=alt)
+
+
+def _colour(has_classes: bool) -> ColourBy:
+    options: list[ColourBy] = ["cluster", "confidence", "class"] if has_classes else ["cluster", "confidence"]
+    chosen = st.segmented_control(
+        "Colour by",
+        options,
+        default="cluster",
+        required=True,
+        key=Key.DRAWN,
+        bind="query-params",
+        help="Cluster: that the first head assigns. Confidence: how sure the heads are of their assignments.",
+    )
+    return chosen or "cluster"
+
+
+def _epoch(history: Sequence[EpochReport], params: UsltParams, live: bool) -> EpochReport:
+    """The epoch on the map: every few of them while it runs, any of them afterwards."""
+    if live:
+        every = max(1, params.n_epochs // _MAPS_WHILE_RUNNING)
+        return history[max(len(history) // every * every, 1) - 1]
+    if len(history) == 1:
+        return history[0]
+    at = st.slider(
+        "Replay: epoch", 1, len(history), len(history), key=f"uslt-epoch-{len(history)}", help="The training, epoch by epoch."
+    )
+    return history[at - 1]
+
+
+def _map(choices: Choices, run: Run, report: EpochReport, drawn: Map, colour: ColourBy) -> None:
+    made = run.made
+    facts = figures.MapFacts(
+        paths=made.images.paths,
+        percentile=cached.density_percentiles(made, choices.params.n_neighbors),
+        clusters=report.clusters,
+        labels=made.images.labels,
+        class_names=made.images.class_names,
+        confidence=report.confidence,
+    )
+    title = f"epoch {report.epoch}: {_count(report.n_alive, 'cluster')}, {_count(len(report.picks), 'pick')}"
+    panel = figures.Panel(method="usl-t", picks=report.picks, clusters=report.clusters[report.picks], title=title)
+    figure = figures.map_figure(
+        drawn.xy,
+        [panel],
+        facts=facts,
+        colour=colour,
+        theme=state.theme_name(),
+        panel_height=460,
+        max_points=charts.MAX_POINTS,
+    )
+    alt = (
+        f"Map of {len(made.images):,} images after epoch {report.epoch}, coloured by {colour}, with {len(report.picks)} picks."
+    )
+    st.plotly_chart(figure, theme=None, key="uslt-map", config=charts.CONFIG, alt=alt)
+
+
+def _table(history: Sequence[EpochReport]) -> None:
+    with st.expander("The epochs as a table"):
+        known = [name for name in HISTORY_COLUMNS if not math.isnan(getattr(history[-1], name))]
+        lines = [tuple(f"{getattr(report, name):.4g}" for name in known) for report in history]
+        tables.rows(tuple(known), lines, label="The epochs")
+        offered.link("history.csv", lambda: history_csv(history), "The same numbers as a file.")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,71 @@
+"""USL-T: how does learning select? A training that is watched while it runs."""
+
+import streamlit as st
+
+from pages.ui import (
+    cached,
+    errors,
+    experiments,
+    folders,
+    gallery,
+    header,
+    maps_job,
+    nav,
+    sources,
+    state,
+    training,
+    training_view,
+)
+from usl_core.selection.uslt import selection_of
+
+QUESTION = "How does learning select?"
+
+choices = state.choices()
+with errors.shown(way_out=True):
+    title = sources.title_of(choices.data)
+    made = cached.prepared(choices.data, choices.encoder)
+    if made is None:
+        header.show(QUESTION, header.facts_of(title, None))
+        st.info("These images have not been encoded yet.", icon=":material/info:")
+        st.page_link(nav.pages()["data"], label="Encode them on the page Data", icon=":material/arrow_forward:")
+        st.stop()
+    drawn = made.umap or made.pca
+    header.show(QUESTION, header.facts_of(title, made, drawn))
+    st.markdown(
+        "USL-T learns clusters instead of measuring density: heads on the features are trained so that an image agrees with "
+        "its augmented views (L_global) and with its neighbours (L_local). The most confident image of each cluster is picked."
+    )
+    maps_job.show(choices, made)
+    asked = training.asked_for(choices, made)
+    running = training.current(made)
+    shown = running if running is not None and running.is_active else asked
+    if folders.is_read_only() and not shown.finished:
+        st.info("This public server does not train.", icon=":material/info:")
+        st.stop()
+    training.buttons(asked, shown)
+
+    def live() -> None:
+        """The running training. Every other second: drawing takes the cores that train."""
+        job = shown.job
+        if job is None or not job.active:
+            st.rerun()
+        training.progress(shown, job)
+        epochs = training.history(shown)
+        if epochs:
+            training_view.show(choices, shown, epochs, drawn, live=True)
+        else:
+            st.caption("Nothing to see before the first epoch; the augmented views are encoded first, once per data set.")
+
+    if shown.is_active:
+        st.fragment(live, run_every=2.0)()
+    elif epochs := training.history(shown):
+        training_view.show(choices, shown, epochs, drawn, live=False)
+        if shown.finished is not None:
+            for note in shown.finished.notes:
+                st.caption(f":material/info: {note}")
+            st.subheader("The picks", anchor=False)
+            percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
+            picked = selection_of(shown.finished)
+            gallery.picks(choices.data, made.images, picked, percentiles, "Picks of USL-T", state.pinned(len(made.images)))
+            st.page_link(nav.pages()["compare"], label="Beside the other methods on Compare", icon=":material/arrow_forward:")
+    experiments.show()
