@@ -11,10 +11,9 @@ from pages.ui import (
     gallery,
     header,
     maps_job,
-    nav,
+    opened,
     pinned,
     scores,
-    sources,
     state,
     training,
 )
@@ -24,13 +23,7 @@ QUESTION = "Which method would I trust?"
 
 choices = state.choices()
 with errors.shown(way_out=True):
-    title = sources.title_of(choices.data)
-    made = cached.prepared(choices.data, choices.encoder)
-    if made is None:
-        header.show(QUESTION, header.facts_of(title, None))
-        st.info("These images have not been encoded yet.", icon=":material/info:")
-        st.page_link(nav.pages()["data"], label="Encode them on the page Data", icon=":material/arrow_forward:")
-        st.stop()
+    title, made = opened.encoded(QUESTION, choices)
 
     images = made.images
     head = st.container()

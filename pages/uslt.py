@@ -11,7 +11,7 @@ from pages.ui import (
     header,
     maps_job,
     nav,
-    sources,
+    opened,
     state,
     training,
     training_view,
@@ -22,13 +22,7 @@ QUESTION = "How does learning select?"
 
 choices = state.choices()
 with errors.shown(way_out=True):
-    title = sources.title_of(choices.data)
-    made = cached.prepared(choices.data, choices.encoder)
-    if made is None:
-        header.show(QUESTION, header.facts_of(title, None))
-        st.info("These images have not been encoded yet.", icon=":material/info:")
-        st.page_link(nav.pages()["data"], label="Encode them on the page Data", icon=":material/arrow_forward:")
-        st.stop()
+    title, made = opened.encoded(QUESTION, choices)
     drawn = made.umap or made.pca
     header.show(QUESTION, header.facts_of(title, made, drawn))
     st.markdown(

@@ -75,22 +75,6 @@ def views_key(
     return _place(features, n_views, strength, seed, None, precision, None)[1]
 
 
-def load_views(
-    features: Features,
-    n_views: int = 4,
-    *,
-    strength: float | None = None,
-    seed: int = 0,
-    cache_dir: Path | str | None = None,
-    precision: str = "float32",
-    encoder: Encoder | None = None,
-) -> Views | None:
-    """What the last `encode_views` with these arguments returned if it is in the cache, else None."""
-    store, key, _ = _place(features, n_views, strength, seed, cache_dir, precision, encoder)
-    entry = store.load(KIND, key)
-    return None if entry is None else Views(values=entry.arrays["values"], fingerprint=key)
-
-
 def _place(
     features: Features,
     n_views: int,
