@@ -137,11 +137,11 @@ def test_labels_and_vetoes_do_not_change_the_training_but_the_picks():
 def test_the_steps_are_those_of_torchs_adam():
     import torch
 
-    from usl_core.uslt import frozen
+    from usl_core.uslt.frozen import FrozenTraining
 
     values, _ = blobs(4, 30)
     taken = []
-    real = frozen.FrozenTraining._descend
+    real = FrozenTraining._descend
 
     def spy(self, loss):
         before = {name: tensor.detach().clone() for name, tensor in self._heads.tensors.items()}
@@ -150,7 +150,7 @@ def test_the_steps_are_those_of_torchs_adam():
         taken.append((before, slopes, {name: tensor.detach().clone() for name, tensor in self._heads.tensors.items()}))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frozen.FrozenTraining, "_descend", spy)
+        patch.setattr(FrozenTraining, "_descend", spy)
         train_uslt(values, 4, dataclasses.replace(SHORT, n_epochs=2, weight_decay=0.01))
     mirror = {name: tensor.requires_grad_() for name, tensor in taken[0][0].items()}
     adam = torch.optim.Adam(mirror.values(), lr=SHORT.learning_rate, weight_decay=0.01)
@@ -299,13 +299,13 @@ def test_a_loss_that_explodes_at_once_says_so():
 
 
 def test_a_loss_that_explodes_later_keeps_the_last_good_state(monkeypatch):
-    from usl_core.uslt import frozen
+    from usl_core.uslt import epochs
 
     values, _ = blobs(4, 30)
     good = train_uslt(values, 4, dataclasses.replace(SHORT, n_epochs=2))
-    real = frozen.total_loss
+    real = epochs.total_loss
     calls = iter(range(10_000))
-    monkeypatch.setattr(frozen, "total_loss", lambda *terms: real(*terms) * (float("nan") if next(calls) >= 20 else 1))
+    monkeypatch.setattr(epochs, "total_loss", lambda *terms: real(*terms) * (float("nan") if next(calls) >= 20 else 1))
     training = train_uslt(values, 4, SHORT)
     assert [report.epoch for report in training.history] == [1, 2]
     assert same(training.last, good.last)
@@ -324,7 +324,7 @@ def test_a_loss_that_explodes_later_keeps_the_last_good_state(monkeypatch):
     ],
 )
 def test_the_likely_cause_is_named(setting, said):
-    from usl_core.uslt.frozen import diverged
+    from usl_core.uslt.epochs import diverged
 
     assert said in diverged(UsltParams(**setting), 2)
 

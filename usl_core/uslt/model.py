@@ -17,6 +17,7 @@ from .losses import similarities
 from .params import Similarity, UsltParams
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 _PROJECTION = ("hidden_weight", "hidden_bias", "out_weight")
@@ -50,12 +51,10 @@ class Heads:
         z = similarities(hidden, self.tensors["weight"], self.tensors.get("bias"), self.similarity)
         return z.view(len(features), self.n_heads, self.n_clusters)
 
-    def state(self) -> dict[str, FloatArray]:
-        """A copy of the tensors as arrays."""
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.tensors.items()}
 
-
-def new_heads(values: FloatArray, n_clusters: int, params: UsltParams, rng: np.random.Generator) -> Heads:
+def new_heads(
+    values: FloatArray, n_clusters: int, params: UsltParams, rng: np.random.Generator, device: torch.device | str = "cpu"
+) -> Heads:
     """Heads before training.
 
     Args:
@@ -63,7 +62,10 @@ def new_heads(values: FloatArray, n_clusters: int, params: UsltParams, rng: np.r
         n_clusters: C <= n.
         params: heads, similarity, start and projection count.
         rng: draws the start.
+        device: where the tensors go.
     """
+    import torch
+
     d = values.shape[1]
     arrays: dict[str, FloatArray] = {}
     if params.projection:
@@ -77,13 +79,6 @@ def new_heads(values: FloatArray, n_clusters: int, params: UsltParams, rng: np.r
         arrays["weight"] = _uniform(rng, (params.n_heads * n_clusters, d), d)
     if params.similarity == "linear":
         arrays["bias"] = np.zeros(params.n_heads * n_clusters, dtype=np.float32)
-    return restored(arrays, params)
-
-
-def restored(arrays: Mapping[str, np.ndarray], params: UsltParams, device: str = "cpu") -> Heads:
-    """Heads from what `Heads.state` returned."""
-    import torch
-
     tensors = {name: torch.tensor(array, device=device, requires_grad=True) for name, array in arrays.items()}
     return Heads(tensors, params.n_heads, params.similarity)
 

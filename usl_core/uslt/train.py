@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -12,27 +12,13 @@ from ..errors import UslError
 from ..neighbors import find_neighbors
 from ..types import FloatArray, Neighbors, Progress, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
-from .frozen import Diverged, FrozenTraining
+from .epochs import Diverged, EpochTraining
+from .frozen import FrozenTraining
 from .params import UsltParams
 from .reports import EpochReport, Judge
 
 OnEpoch = Callable[[EpochReport], None]
 State = Mapping[str, np.ndarray]
-
-
-class Trainer(Protocol):
-    """What trains, epoch by epoch."""
-
-    epoch: int
-
-    def run_epoch(self, on_progress: Progress) -> EpochReport:
-        """One more epoch. Raises Diverged and Cancelled."""
-
-    def state(self) -> State:
-        """Everything that the next epoch depends on."""
-
-    def restore(self, state: State) -> None:
-        """Go on where `state` was taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,7 +117,7 @@ def n_clusters(params: UsltParams, budget: int, n: int) -> int:
 
 
 def _train(
-    trainer: Trainer,
+    trainer: EpochTraining,
     n_epochs: int,
     on_epoch: OnEpoch | None,
     on_progress: Progress | None,
