@@ -41,6 +41,7 @@ def _own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     """No test reads or fills the user's caches, or another test's. The folders are named here and made by who needs them."""
     mine = tmp_path_factory.getbasetemp() / "caches" / str(next(_TESTS_SO_FAR))
     monkeypatch.setenv("USL_CACHE_DIR", str(mine / "usl"))
+    monkeypatch.setenv("USL_ENCODERS_DIR", str(mine / "encoders"))
     monkeypatch.setenv("TORCH_HOME", str(mine / "torch"))
 
 

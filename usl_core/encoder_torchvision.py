@@ -36,7 +36,7 @@ class TorchvisionEncoder:
     """
 
     def __init__(self, name: str, *, random_weights: bool = False) -> None:
-        self.name = name
+        self.name, self.network = name, name
         self.facts = NETWORKS[name]
         self.random_weights = random_weights
         self.shard_size = self.facts.shard_size
@@ -67,7 +67,7 @@ class TorchvisionEncoder:
         Raises:
             UslError: no such device, bfloat16 where the device has none, or weights missing or damaged.
         """
-        chosen = _find_device(device)
+        chosen = find_device(device)
         _check_precision(chosen, precision)
         on_note(f"loading {self.name}")
         return TorchModel(self._build(on_note), chosen, precision, self.facts.channels_last)
@@ -81,23 +81,48 @@ class TorchvisionEncoder:
             row += len(block)
         return values
 
+    def trainable(self) -> torch.nn.Module:
+        """The network without its last layer, in training mode, to be changed; nothing in it is dropped at random.
+
+        Raises:
+            UslError: its weights are missing or damaged.
+        """
+        import torch
+        from torchvision.ops import StochasticDepth
+
+        network = self._build(lambda note: None).requires_grad_(True).train()
+        for layer in network.modules():
+            # They draw from the generator of the whole process, so that a resumed training would end elsewhere.
+            if isinstance(layer, torch.nn.Dropout | StochasticDepth):
+                layer.p = 0.0
+        return network
+
     def _build(self, on_note: Callable[[str], None]) -> torch.nn.Module:
         import torch
         import torchvision
 
-        state = None if self.random_weights else load_weights(self.name, self.facts, on_note)
         # Building a network draws its random weights; the caller's generator must not notice.
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(0)
             network = getattr(torchvision.models, self.facts.builder)(weights=None)
-        if state is not None:
+        self._fill(network, on_note)
+        return network.eval().requires_grad_(False)
+
+    def _fill(self, network: torch.nn.Module, on_note: Callable[[str], None]) -> None:
+        """Give a new network its weights, and take its last layer away."""
+        if not self.random_weights:
+            state = load_weights(self.name, self.facts, on_note)
             try:
                 network.load_state_dict(state)
             except (RuntimeError, TypeError, AttributeError) as error:
                 raise damaged(weights_dir() / self.facts.file, f"its contents do not fit {self.name}") from error
+        self._behead(network)
+
+    def _behead(self, network: torch.nn.Module) -> None:
+        import torch
+
         parent, _, leaf = self.facts.head.rpartition(".")
         setattr(network.get_submodule(parent), leaf, torch.nn.Identity())
-        return network.eval().requires_grad_(False)
 
 
 class TorchModel:
@@ -153,10 +178,21 @@ def _cut_strip(image: Image) -> Image:
     return image.crop(box)
 
 
-def _find_device(device: str) -> torch.device:
-    """`auto` means CUDA if there is any, else the CPU; Apple's GPU has to be asked for."""
+def check_device(device: str) -> None:
+    """Raise a UslError unless it is the name of a device, which this machine may have or not."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(device)):
+        raise UslError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps' but is {device!r}")
+
+
+def find_device(device: str) -> torch.device:
+    """`auto` means CUDA if there is any, else the CPU; Apple's GPU has to be asked for.
+
+    Raises:
+        UslError: no name of a device, or of one that this machine lacks.
+    """
     import torch
 
+    check_device(device)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
@@ -166,11 +202,17 @@ def _find_device(device: str) -> torch.device:
     return chosen
 
 
-def _check_precision(device: torch.device, precision: str) -> None:
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32."""
     import torch
 
-    able = {"cpu": _cpu_has_bfloat16, "cuda": lambda: torch.cuda.get_device_capability(device) >= (8, 0), "mps": lambda: False}
-    if precision == "bfloat16" and not able[device.type]():
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and _cpu_has_bfloat16()
+
+
+def _check_precision(device: torch.device, precision: str) -> None:
+    if precision == "bfloat16" and not has_bfloat16(device):
         raise UslError(
             f"precision 'bfloat16' needs a device with bfloat16 instructions (AVX512_BF16 or AMX on a CPU), "
             f"which this {device.type} lacks: it would be slower there, not faster; choose 'float32'"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .encoder_torchvision import TorchvisionEncoder
+from .encoder_trained import PREFIX, get_trained, trained_cards
 from .encoder_weights import LICENCE, NETWORKS, TRAINING, weights_dir
 from .errors import UslError
 from .types import FloatArray
@@ -118,7 +119,7 @@ class Encoder(Protocol):
 
 
 def encoder_cards() -> list[EncoderCard]:
-    """All encoders, the one that needs no weights first. Imports nothing heavy and needs no network."""
+    """All encoders: the one without weights, the published, those trained here. Imports nothing heavy, needs no network."""
     pixels = EncoderCard(
         name=PIXELS,
         dim=f"up to {MAX_DIM}",
@@ -127,7 +128,7 @@ def encoder_cards() -> list[EncoderCard]:
         licence="MIT",
     )
     folder = weights_dir()
-    return [pixels] + [
+    published = [
         EncoderCard(
             name=name,
             dim=facts.dim,
@@ -142,6 +143,18 @@ def encoder_cards() -> list[EncoderCard]:
         )
         for name, facts in NETWORKS.items()
     ]
+    trained = [
+        EncoderCard(
+            name=card.name,
+            dim=NETWORKS[card.network].dim,
+            input_size=224,
+            training=card.training,
+            size_mb=card.size_mb,
+            licence=LICENCE,
+        )
+        for card in trained_cards()
+    ]
+    return [pixels, *published, *trained]
 
 
 def get_encoder(name: str, weights: str | None = None) -> Encoder:
@@ -154,6 +167,8 @@ def get_encoder(name: str, weights: str | None = None) -> Encoder:
     Raises:
         UslError: no such encoder, or weights that it cannot have.
     """
+    if name.startswith(PREFIX) and weights is None:
+        return get_trained(name)
     if name != PIXELS and name not in NETWORKS:
         raise UslError(f"there is no encoder {name!r}; choose one of {', '.join([PIXELS, *NETWORKS])}")
     choices = (None,) if name == PIXELS else (None, "random")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from .encoder_torchvision import check_device
 from .encoders import PIXELS, Encoder, get_encoder
 from .errors import UslError
 from .feature_shards import ENCODING, Job, encode_shards, load_shard, read_pixels
@@ -103,8 +103,7 @@ def _image_set(images: ImageSet | Path | str, cache_dir: Path | str | None, repo
 
 
 def _check(device: str, precision: str, batch_size: int | None) -> None:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(device)):
-        raise UslError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps' but is {device!r}")
+    check_device(device)
     if precision not in ("float32", "bfloat16"):
         raise UslError(f"precision must be 'float32' or 'bfloat16' but is {precision!r}")
     if batch_size is not None:
