@@ -1,4 +1,4 @@
-"""`python -m benchmarks` runs all groups; name one or more (start, app, selection, encoding, training) to run only those."""
+"""`python -m benchmarks` runs all groups; name some (start, app, selection, encoding, training, finetune) to run only those."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 
 from .harness import Row, table
 
-GROUPS = ("start", "app", "selection", "encoding", "training")
+GROUPS = ("start", "app", "selection", "encoding", "training", "finetune")
 
 
 def main() -> int:

@@ -29,6 +29,7 @@ _HOMES = {
     "UslParams": "selection.usl",
     "UsltParams": "uslt.params",
     "train_uslt": "uslt.train",
+    "export_finetuned": "uslt.finetune",
     "project": "projection",
     "trustworthiness": "projection",
     "compare": "comparison",
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from .selection.usl import UslParams
     from .toy_sets import load_toy, toys
     from .types import Features, ImageSet, Neighbors, Problem, Selection, Views
+    from .uslt.finetune import export_finetuned
     from .uslt.params import UsltParams
     from .uslt.train import train_uslt
     from .views import encode_views

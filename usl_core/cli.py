@@ -35,7 +35,9 @@ and prints the picked paths. Without --out it only prints."""
 
 _TRAIN_HELP = """\
 Trains USL-T on cached features and prints what it has learnt after every epoch; then picks like `select`. Every epoch is kept
-in the cache, so that an interrupted training goes on with --resume and ends as if it had not been interrupted."""
+in the cache, so that an interrupted training goes on with --resume and ends as if it had not been interrupted.
+With --mode finetune the encoder, one of torchvision's networks, is trained together with the heads, from the images; that wants
+a GPU, and the settings start from the released CIFAR-10 code. --export keeps it as an encoder."""
 
 _PRESET_HELP = "start from the formulas, the released CIFAR-10 code, or (USL-T only) the released ImageNet code"
 
@@ -96,8 +98,15 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
     train.add_argument("--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a picks.csv")
     train.add_argument("--vetoed", metavar="FILE", help="images that must not be picked, in the same form")
+    train.add_argument(
+        "--mode",
+        choices=("frozen", "finetune"),
+        default="frozen",
+        help="the heads alone, on cached features (default), or the encoder with them",
+    )
+    train.add_argument("--export", metavar="NAME", help="keep the finetuned encoder as trained:NAME")
     train.add_argument("--resume", action="store_true", help="go on after the last finished epoch instead of beginning anew")
-    train.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy, run.json and history.csv go")
+    train.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy, history.csv and, of frozen, run.json go")
     _add_encoding(train)
     train.add_argument("--preset", choices=("paper", "published", "published-imagenet"), help=_PRESET_HELP)
     train.add_argument("--k", dest="n_neighbors", type=int, default=argparse.SUPPRESS, metavar="K", help="default: 20")

@@ -22,6 +22,7 @@ from .validation import whole_number
 
 if TYPE_CHECKING:
     from .run_records import RunRecord
+    from .uslt.train import UsltTraining
 
 
 def run_select(options: argparse.Namespace) -> None:
@@ -66,7 +67,7 @@ def run_select(options: argparse.Namespace) -> None:
     say_notes(features, selection.notes)
     if options.out:
         written = _write_picks(selection, features, graph, options, folder, method, k, labelled, vetoed, record)
-        say(f"wrote {written} to {options.out}")
+        say(f"wrote {', '.join(written)} to {options.out}")
     for index in selection.indices:
         print(features.images.paths[index])
 
@@ -82,13 +83,17 @@ def _write_picks(
     labelled: tuple[int, ...],
     vetoed: tuple[int, ...],
     record: RunRecord | None = None,
-) -> str:
-    """Into --out; returns the names of the files."""
+    *,
+    repeatable: bool = True,
+) -> list[str]:
+    """Into --out; returns the names of the files. What `select` cannot repeat gets no run.json."""
     from .export import run_record, write_picks_csv, write_picks_npy, write_run_record
 
     out = Path(options.out)
     write_picks_csv(out / "picks.csv", selection, features, graph, k)
     write_picks_npy(out / "picks.npy", selection)
+    if not repeatable:
+        return ["picks.csv", "picks.npy"]
     document = run_record(
         selection,
         features,
@@ -99,23 +104,34 @@ def _write_picks(
         precision=precision_of(options, record),
     )
     write_run_record(out / "run.json", document)
-    return "picks.csv, picks.npy and run.json"
+    return ["picks.csv", "picks.npy", "run.json"]
 
 
 def run_train(options: argparse.Namespace) -> None:
     """`train-uslt`: train, tell after every epoch, and write picks and history."""
+    from .encoder_torchvision import find_device
+    from .encoder_trained import check_name
     from .selection.uslt import selection_of
     from .uslt.records import TrainingRecord
     from .uslt.reports import HISTORY_COLUMNS, EpochReport, history_csv
 
+    finetune = options.mode == "finetune"
+    if options.export is not None:
+        if not finetune:
+            raise UslError("--export keeps a finetuned encoder; add --mode finetune")
+        check_name(options.export)
+    if finetune and options.preset is None:  # the settings of the formulas were made for cached features
+        options.preset = "published"
     params = method_params(options, ["usl-t"])["usl-t"]
     assert isinstance(params, UsltParams)
+    if finetune and find_device(options.device or "auto").type == "cpu":
+        say("note: the encoder is trained on the CPU, which suits some hundred images; with a GPU, say --device cuda")
     features = features_of(options.folder, options)
     labelled = rows_from_file(options.labelled, features.images, "--labelled")
     vetoed = rows_from_file(options.vetoed, features.images, "--vetoed")
     with progress_bar("neighbours", options) as on_progress:
         graph = load_or_find_neighbors(features, params.n_neighbors, cache_dir=cache_dir_of(options), on_progress=on_progress)
-    views = views_of(features, params, options)
+    views = None if finetune else views_of(features, params, options)
     record = TrainingRecord(
         features,
         options.budget,
@@ -124,6 +140,7 @@ def run_train(options: argparse.Namespace) -> None:
         views_key=None if views is None else views.fingerprint,
         labelled=labelled,
         vetoed=vetoed,
+        mode=options.mode,
         cache_dir=cache_dir_of(options),
     )
     finished = record.load()
@@ -143,17 +160,27 @@ def run_train(options: argparse.Namespace) -> None:
     for report in finished.history if finished is not None else record.epochs():
         tell(report)
     with progress_bar("usl-t", options) as on_progress:
-        training = record.train(graph, views, on_epoch=tell, on_progress=on_progress)
+        training = record.train(graph, views, device=options.device or "auto", on_epoch=tell, on_progress=on_progress)
     selection = selection_of(training)
     say_notes(features, selection.notes)
     for alarm in alarms(training.history, params):
         say(f"note: {alarm.seen} {alarm.remedy}")
     if options.out:
         written = _write_picks(
-            selection, features, graph, options, options.folder, "usl-t", params.n_neighbors, labelled, vetoed
+            *(selection, features, graph, options, options.folder, "usl-t", params.n_neighbors, labelled, vetoed),
+            repeatable=not finetune,
         )
         (Path(options.out) / "history.csv").write_bytes(history_csv(training.history))
-        say(f"wrote {written} and history.csv to {options.out}")
+        say(f"wrote {', '.join([*written, 'history.csv'])} to {options.out}")
+    if options.export is not None:
+        _export(options.export, features, training)
+
+
+def _export(name: str, features: Features, training: UsltTraining) -> None:
+    from .uslt.finetune import export_finetuned
+
+    card = export_finetuned(name, features, training.state)
+    say(f"exported {card.name}, {card.size_mb:.0f} MB; use it with --encoder {card.name}")
 
 
 _ONLY_WITH_CLASSES = ("purity", "nmi", "ari")

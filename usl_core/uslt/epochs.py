@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _MIN_STEPS = 8  # per epoch
+_STEPS_SHARE = 0.8  # of an epoch's work; the rest is the assignment of all images
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -117,18 +118,20 @@ class EpochTraining(ABC):
         try:
             ahead = self._load(order[batches[0]], near[batches[0]])
             for at, batch in enumerate(batches):
-                on_progress(batch.start / self._n, f"epoch {self.epoch + 1}")
+                on_progress(_STEPS_SHARE * batch.start / self._n, f"epoch {self.epoch + 1}")
                 rows, loaded = order[batch], ahead
                 if at + 1 < len(batches):
                     ahead = self._load(order[batches[at + 1]], near[batches[at + 1]])
                 sums += len(rows) * np.asarray(self._step(*self._logits(rows, near[batch], loaded, rng)))
-            self.epoch += 1
-            return self._report(*(sums / self._n).tolist(), start)
+            global_term, local_term = (sums / self._n).tolist()
+            report = self._report(global_term, local_term, start, on_progress)
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
                 half = max(self.batch_size // 2, 1)
                 raise UslError(f"memory ran out with batch_size = {self.batch_size}; try {half}") from error
             raise
+        self.epoch += 1
+        return report
 
     def _step(self, z_weak: Tensor, z_near: Tensor, z: Tensor) -> tuple[float, float]:
         import torch
@@ -168,7 +171,7 @@ class EpochTraining(ABC):
             )
         self._steps = counts[0]
 
-    def _report(self, global_term: float, local_term: float, start: float) -> EpochReport:
+    def _report(self, global_term: float, local_term: float, start: float, on_progress: Progress) -> EpochReport:
         import torch
 
         p, n = self._params, self._n
@@ -178,6 +181,7 @@ class EpochTraining(ABC):
             for z in self._weak_logits():
                 some = slice(at, at + len(z))
                 at += len(z)
+                on_progress(_STEPS_SHARE + (1 - _STEPS_SHARE) * at / n, f"epoch {self.epoch + 1}")
                 clusters[some] = hard_assignment(z[:, 0]).cpu().numpy()
                 log_soft = log_soft_assignment(z)
                 top = log_soft.amax(dim=-1).exp()
@@ -189,7 +193,7 @@ class EpochTraining(ABC):
             clusters,
             sure,
             self._heads.n_clusters,
-            epoch=self.epoch,
+            epoch=self.epoch + 1,
             loss=global_term + p.local_weight * local_term,
             global_loss=global_term,
             local_loss=local_term,

@@ -14,7 +14,7 @@ from ..types import Features, Neighbors, Progress, Views
 from ..validation import index_set
 from .params import UsltParams
 from .reports import EpochReport
-from .train import OnEpoch, State, UsltTraining, train_uslt
+from .train import Mode, OnEpoch, State, UsltTraining, train_uslt
 
 KIND = "uslt"
 ALGORITHM = 1  # a new number makes every cached training a miss
@@ -34,6 +34,7 @@ class TrainingRecord:
         views_key: fingerprint of the views that it trains on, see `usl_core.views.views_key`; None: it trains without.
         labelled: rows that have a label already.
         vetoed: rows that must never be picked.
+        mode: see `train_uslt`.
         cache_dir: see `Store`.
     """
 
@@ -47,9 +48,11 @@ class TrainingRecord:
         views_key: str | None = None,
         labelled: Iterable[int] | None = None,
         vetoed: Iterable[int] | None = None,
+        mode: Mode = "frozen",
         cache_dir: Path | str | None = None,
     ) -> None:
         self.features, self.budget, self.params, self.seed = features, budget, params, seed
+        self.mode: Mode = mode
         self._views_key = views_key
         n = len(features)
         self.labelled, self.vetoed = index_set(labelled, n, "labelled"), index_set(vetoed, n, "vetoed")
@@ -61,7 +64,7 @@ class TrainingRecord:
             features.images.labels,
             views_key,
             dataclasses.asdict(params),
-            (budget, seed),
+            (mode, budget, seed),
             self.labelled,
             self.vetoed,
         )
@@ -99,6 +102,7 @@ class TrainingRecord:
         neighbors: Neighbors | None = None,
         views: Views | None = None,
         *,
+        device: str = "auto",
         on_epoch: OnEpoch | None = None,
         on_progress: Progress | None = None,
     ) -> UsltTraining:
@@ -107,6 +111,7 @@ class TrainingRecord:
         Args:
             neighbors: kNN graph of the features.
             views: those of `views_key`.
+            device: see `train_uslt`.
             on_epoch: see `train_uslt`; not told of epochs that were done before.
             on_progress: see `types.Progress`.
 
@@ -141,6 +146,8 @@ class TrainingRecord:
             on_epoch=keep,
             on_progress=on_progress,
             resume=self._resumable(),
+            mode=self.mode,
+            device=device,
             on_state=lambda state: latest.update(state=state),
         )
         self._save(training)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..errors import UslError
 from ..neighbors import find_neighbors
-from ..types import FloatArray, Neighbors, Progress, Views
+from ..types import Features, FloatArray, Neighbors, Progress, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
 from .epochs import Diverged, EpochTraining
 from .frozen import FrozenTraining
@@ -19,6 +19,7 @@ from .reports import EpochReport, Judge
 
 OnEpoch = Callable[[EpochReport], None]
 State = Mapping[str, np.ndarray]
+Mode = Literal["frozen", "finetune"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,8 +63,10 @@ def train_uslt(
     on_progress: Progress | None = None,
     resume: tuple[Iterable[EpochReport], State] | None = None,
     on_state: Callable[[State], None] | None = None,
+    mode: Mode = "frozen",
+    device: str = "auto",
 ) -> UsltTraining:
-    """Train the heads on features that stay as they are.
+    """Train the heads on features that stay as they are, or the encoder together with them.
 
     Args:
         values: (n, d) features (`Features` or any array); rows are normalised to length 1.
@@ -79,12 +82,16 @@ def train_uslt(
         on_progress: see `types.Progress`.
         resume: the reports and the state of an unfinished training with the same arguments, to go on with.
         on_state: given the state after every epoch, before `on_epoch` hears of it; to be kept for `resume`.
+        mode: "frozen": the heads alone, on a CPU. "finetune": `values` are `Features` by one of torchvision's networks, which
+            is trained from the images, views made anew at every step; the settings made for it are `published_cifar10`.
+        device: of "finetune", see `usl_core.encode`.
 
     Returns:
         UsltTraining. If the loss stopped being finite after the first epoch, the training up to then, with a note.
 
     Raises:
-        UslError: any argument breaks its rule, or the loss is not finite in the first epoch.
+        UslError: any argument breaks its rule, an image cannot be read any more, memory ran out, or the loss is not finite in
+            the first epoch.
         Cancelled: as raised by a callback.
     """
     x = unit_rows(values)
@@ -95,13 +102,32 @@ def train_uslt(
     graph = find_neighbors(x, params.n_neighbors) if neighbors is None else same_images(neighbors, n)
     if graph.k_max < min(params.n_neighbors, n - 1):
         raise UslError(f"neighbors must hold k = {params.n_neighbors} neighbours of each image but holds {graph.k_max}")
-    vectors = x[:, None] if views is None else _vectors(views, n, params.n_views)
-    trainer = FrozenTraining(vectors, graph, params, n_clusters(params, judge.budget, n), seed, judge)
+    if mode not in get_args(Mode):
+        raise UslError(f"mode must be {' or '.join(map(repr, get_args(Mode)))} but is {mode!r}")
+    c = n_clusters(params, judge.budget, n)
+    trainer: EpochTraining
+    if mode == "finetune":
+        trainer = _finetune(values, views, graph, params, c, seed, judge, device)
+    else:
+        vectors = x[:, None] if views is None else _vectors(views, n, params.n_views)
+        trainer = FrozenTraining(vectors, graph, params, c, seed, judge)
     notes = [f"k was reduced from {params.n_neighbors} to {n - 1}, the most that {n} images allow"] * (params.n_neighbors >= n)
-    if views is None:
+    if views is None and mode == "frozen":
         notes.append("trained with noise on the features in place of augmented views")
     history, state, problem = _train(trainer, params.n_epochs, on_epoch, on_progress, resume, on_state)
     return UsltTraining(params=params, budget=judge.budget, seed=seed, history=history, state=state, notes=(*notes, *problem))
+
+
+def _finetune(
+    values: Any, views: Any, graph: Neighbors, params: UsltParams, c: int, seed: int, judge: Judge, device: str
+) -> EpochTraining:
+    from .finetune import FinetuneTraining
+
+    if not isinstance(values, Features):
+        raise UslError("to train an encoder, give the Features that it made, which know their images, not an array")
+    if views is not None:
+        raise UslError("views must be None where the encoder is trained: it makes its own from the images")
+    return FinetuneTraining(values, graph, params, c, seed, judge, device)
 
 
 def n_clusters(params: UsltParams, budget: int, n: int) -> int:
