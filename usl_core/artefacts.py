@@ -22,7 +22,7 @@ class Map:
 
     Args:
         xy: (n, 2) float32.
-        method: "pca" or "umap".
+        method: "pca", "umap", or "plane": the features are these coordinates themselves.
         seed: UMAP's seed.
         trustworthiness: share of honest neighbours on the map, see `projection.trustworthiness`.
     """
@@ -35,6 +35,8 @@ class Map:
     @property
     def note(self) -> str:
         """The line that every drawing of this map carries."""
+        if self.method == "plane":
+            return "drawn as it is: distances on the map are the true ones, up to 10 %"
         name = f"UMAP seed {self.seed}" if self.method == "umap" else self.method.upper()
         return f"drawn with {name}, trustworthiness {self.trustworthiness:.2f}"
 
@@ -89,7 +91,7 @@ def load_or_draw_map(
     Args:
         features: of an image set; their fingerprint is the key.
         neighbors: its kNN graph.
-        method: "pca" or "umap".
+        method: "pca", "umap", or "plane": the features are these coordinates themselves.
         seed: UMAP's.
         cache_dir: see `Store`.
 

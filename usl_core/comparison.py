@@ -13,7 +13,7 @@ from .metrics import Scorecard, default_radius, score_selection
 from .neighbors import find_neighbors
 from .selection import methods as known_methods
 from .selection import runs_as, select
-from .types import Features, Neighbors, Progress, Selection, Views
+from .types import Features, IntArray, Neighbors, Progress, Selection, Views
 from .validation import same_images, whole_number
 
 
@@ -51,6 +51,11 @@ class Comparison:
         """
         values = np.array([getattr(card, key) for card in self.scorecards[method]])
         return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+    def pick_counts(self, method: str) -> IntArray:
+        """(n,) for how many of the seeds a method picks each image; picks that every seed repeats are stable."""
+        rows = np.concatenate([chosen.indices for chosen in self.selections[method]])
+        return np.bincount(rows, minlength=len(self.features))
 
 
 def compare(

@@ -55,7 +55,7 @@ def encode(
     chosen = get_encoder(encoder, weights) if isinstance(encoder, str) else encoder
     _check(device, precision, batch_size)
     store = Store(cache_dir)
-    key = _key(images, chosen, precision)
+    key = feature_key(images, chosen, precision)
     job = Job(images, chosen, store.shards(KIND, key), report)
     entry = store.load(KIND, key)
     if entry is not None and _readable_again(job, entry):
@@ -81,13 +81,19 @@ def load_features(
         UslError: no such encoder.
     """
     chosen = get_encoder(encoder) if isinstance(encoder, str) else encoder
-    key = _key(images, chosen, precision)
+    key = feature_key(images, chosen, precision)
     entry = Store(cache_dir).load(KIND, key)
     return None if entry is None else _features(images, chosen, key, entry)
 
 
-def _key(images: ImageSet, encoder: Encoder, precision: str) -> str:
-    return fingerprint(KIND, ALGORITHM, images.fingerprint, encoder.name, encoder.identity(precision))
+def feature_key(images: ImageSet, encoder: str | Encoder = PIXELS, precision: str = "float32") -> str:
+    """Under what the features of these images are kept in the cache.
+
+    Raises:
+        UslError: no such encoder.
+    """
+    chosen = get_encoder(encoder) if isinstance(encoder, str) else encoder
+    return fingerprint(KIND, ALGORITHM, images.fingerprint, chosen.name, chosen.identity(precision))
 
 
 def _image_set(images: ImageSet | Path | str, cache_dir: Path | str | None, report: Progress) -> ImageSet:

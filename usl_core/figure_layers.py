@@ -35,6 +35,7 @@ class MapFacts:
         class_names: the name of each class id; needed with `labels`.
         peaks: rows to mark as density peaks.
         confidence: (n,) how sure each image is of its cluster, in [0, 1], or None.
+        measured: what `percentile` really is where it is another share of 100; titles the colour bar.
     """
 
     paths: Sequence[str]
@@ -44,6 +45,7 @@ class MapFacts:
     class_names: Sequence[str] = ()
     peaks: Iterable[int] = ()
     confidence: NDArray[np.floating] | None = None
+    measured: str = ""
     _named: dict[int, str] = field(default_factory=dict, init=False, repr=False)  # several panels and figures ask again
 
     def check(self, n: int, colour: str) -> None:
@@ -93,7 +95,8 @@ class MapFacts:
         text = self._named.get(row)
         if text is None:
             label = f"{hover_name(self.class_names[self.labels[row]], 40)} · " if self.labels is not None else ""
-            text = f"{hover_name(self.paths[row])}<br>{label}density percentile {self.percentile[row]:.0f}"
+            number = "" if self.measured else f"density percentile {self.percentile[row]:.0f}"
+            text = f"{hover_name(self.paths[row])}<br>{label}{number}"
             self._named[row] = text
         if cluster is None:
             cluster = -1 if self.clusters is None else int(self.clusters[row])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METHOD_STYLE", "ColourBy", "MapFacts", "Panel", "class_bars", "class_histogram", "map_figure", "method_style"]
 
-MAX_PANELS = 6
+MAX_PANELS = 9
 
 
 def map_figure(
@@ -34,6 +34,7 @@ def map_figure(
     columns: int | None = None,
     panel_height: int = 400,
     max_points: int = 20_000,
+    webgl: bool = True,
     seed: int = 0,
 ) -> go.Figure:
     """The same map once per method: linked zoom and pan, one unit of x as long as one of y, picks on top.
@@ -42,7 +43,7 @@ def map_figure(
 
     Args:
         xy: (n, 2) coordinates.
-        panels: one to six.
+        panels: one to nine.
         facts: what colours and hover texts are made of.
         colour: "density" (percentile) or "confidence", both with a colour bar, "cluster", or "class" (with a legend up to 20
             classes).
@@ -51,6 +52,7 @@ def map_figure(
         panel_height: pixels.
         max_points: background points drawn at most; beyond, a seeded uniform sample without replacement, which the figure
             says. Picks and peaks are always drawn.
+        webgl: draw the background by WebGL; False: as SVG, slower, for browsers that have none.
         seed: of the sample.
 
     Returns:
@@ -81,6 +83,8 @@ def map_figure(
             layers.append(peak_layer(flat, peaks, facts, look, legend=at == 0))
         layers.extend(pick_layers(flat, rows, panel, facts, look))
         suffix = at + 1 if at else ""
+        if not webgl:  # what repeats the look of the picks above the background is not needed there
+            layers = [{**layer, "type": "scatter"} for layer in layers if layer.get("hoverinfo") != "skip"]
         traces += [{**layer, "xaxis": f"x{suffix}", "yaxis": f"y{suffix}"} for layer in layers]
     notes = [caption(facts.note(colour), look, "left")] if colour not in MEASURES else []
     if len(shown) < n:
@@ -92,7 +96,7 @@ def map_figure(
         look,
         columns=min(per_row, len(panels)),
         panel_height=panel_height,
-        measure=MEASURES.get(colour, ""),
+        measure=facts.measured or MEASURES.get(colour, ""),
         entries=[trace["name"] for trace in traces if trace["showlegend"]],
         notes=notes,
     )

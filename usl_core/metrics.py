@@ -178,15 +178,22 @@ def score_selection(
         coverage=float((dist <= r).mean()),
         k_center_radius=float(dist.max()),
         mean_pick_distance=float(dist.mean(dtype=np.float64)),
-        redundancy=float((_nearest_other_pick(x[picks]) <= r).mean()) if len(picks) > 1 else 0.0,
+        redundancy=float((nearest_other_pick(x[picks]) <= r).mean()) if len(picks) > 1 else 0.0,
         density_percentile=float(percentile[picks].mean()),
         radius=r,
         **_class_scores(labels, n_classes, picks, place),
     )
 
 
-def _nearest_other_pick(points: FloatArray) -> NDArray[np.float32]:
-    """(m,) plain distance from each of two or more picks to the nearest other one."""
+def nearest_other_pick(points: FloatArray) -> NDArray[np.float32]:
+    """Plain distance from each of two or more picks to the nearest other one.
+
+    Args:
+        points: (m, d) features of the picks, m >= 2.
+
+    Returns:
+        (m,) float32.
+    """
     dist = np.empty(len(points), dtype=np.float32)
     for rows in blocks(len(points), len(points)):
         sq_dist = sq_distances(points, points[rows])

@@ -1,7 +1,8 @@
 """Everything that selecting and drawing need of one source under one encoder: made once, then read back at once.
 
-A source is a folder, a .zip archive, or `demo:NAME`. Making is `find_images` and `prepare`, which take their time and go into
-a job; reading back is `known_images` and `load_prepared`, which only look into the cache.
+A source is a folder, a .zip archive, `demo:NAME`, or `toy:NAME`, whose "images" are points in the plane. Making is
+`find_images` and `prepare`, which take their time and go into a job; reading back is `known_images` and `load_prepared`,
+which only look into the cache.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from .demos import load_demo
 from .encoders import PIXELS
 from .features import encode, load_features
 from .image_records import recall_images, remember_images
-from .store import Store
+from .neighbors import find_neighbors
+from .store import Store, fingerprint
+from .toy_sets import lifted, load_toy
 from .types import Features, ImageSet, Neighbors, Progress
 
-DEMO_PREFIX = "demo:"
+DEMO_PREFIX, TOY_PREFIX = "demo:", "toy:"
 N_NEIGHBORS = 400
 """k of the graph that is searched once: the largest that the published settings use."""
 _ENCODED, _SEARCHED = 0.85, 0.95  # shares of the progress bar
@@ -51,6 +54,11 @@ class Prepared:
 def is_demo(source: str) -> bool:
     """Whether a source is a bundled collection."""
     return source.startswith(DEMO_PREFIX)
+
+
+def is_toy(source: str) -> bool:
+    """Whether a source is a 2-D point set."""
+    return source.startswith(TOY_PREFIX)
 
 
 def find_images(
@@ -128,8 +136,10 @@ def load_prepared(source: str, encoder: str = PIXELS, *, cache_dir: Path | None 
     """What `prepare` made, or None if any of it is missing; nothing is computed.
 
     Raises:
-        UslError: no such demo or encoder.
+        UslError: no such demo, toy or encoder.
     """
+    if is_toy(source):
+        return _toy(source.removeprefix(TOY_PREFIX))
     if is_demo(source):
         bundled = _bundled(source)
         if bundled.features.encoder == encoder:
@@ -150,3 +160,22 @@ def _bundled(source: str) -> Prepared:
     demo = load_demo(source.removeprefix(DEMO_PREFIX))
     pca, umap = (Map(demo.maps[name], name, 0, demo.trustworthiness[name]) for name in ("pca", "umap"))
     return Prepared(source=source, features=demo.features, neighbors=demo.neighbors, pca=pca, umap=umap)
+
+
+def _toy(name: str) -> Prepared:
+    points, groups = load_toy(name)
+    values = lifted(points)
+    for array in (points, groups, values):
+        array.setflags(write=False)
+    key = fingerprint("toy", values, groups)
+    images = ImageSet(
+        root=Path(name),
+        paths=tuple(f"point {number}" for number in range(len(points))),
+        digests=tuple(f"{key}-{number}" for number in range(len(points))),
+        labels=groups,
+        class_names=tuple(f"group {number + 1}" for number in range(int(groups.max()) + 1)),
+        fingerprint=key,
+    )
+    features = Features(values=values, fingerprint=key, encoder="plane", images=images)
+    graph = find_neighbors(values, min(N_NEIGHBORS, len(values) - 1))
+    return Prepared(source=TOY_PREFIX + name, features=features, neighbors=graph, pca=Map(points, "plane", 0, 1.0), umap=None)

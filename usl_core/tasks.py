@@ -6,6 +6,7 @@ Each task takes its arguments by name and `on_progress` (see `types.Progress`), 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +50,48 @@ def score_over_seeds(
     *,
     on_progress: Progress,
 ) -> dict[str, Any]:
-    """Mean and standard deviation of every score over the seeds 0 to n_seeds - 1, by method; None where it is unknown."""
+    """The seeds 0 to n_seeds - 1, by method: mean and standard deviation of every score, None where it is unknown; and for
+    how many seeds each image is picked, for those that are."""
     compared = _compare(source, encoder, methods, budget, params, range(n_seeds), on_progress)
-    return {
-        method: {metric.key: _or_none(compared.mean_and_sd(method, metric.key)) for metric in METRICS}
-        for method in compared.selections
-    }
+    found = {}
+    for method in compared.selections:
+        counts = compared.pick_counts(method)
+        rows = counts.nonzero()[0]
+        found[method] = {
+            "scores": {metric.key: _or_none(compared.mean_and_sd(method, metric.key)) for metric in METRICS},
+            "picked": {"rows": rows.tolist(), "counts": counts[rows].tolist()},
+        }
+    return found
+
+
+def sweep_usl(
+    source: str, encoder: str, budget: int, params: Mapping[str, Any], seed: int, *, on_progress: Progress
+) -> dict[str, Any]:
+    """USL over a row of lambdas and a row of alphas: the swept values, changed picks, and every score that is known."""
+    from .selection.usl import UslParams
+    from .sweeps import POWERS, WEIGHTS, Swept, sweep
+
+    made, settings = _prepared(source, encoder), UslParams(**params)
+
+    def over(swept: Swept, values: Sequence[float], done: float) -> dict[str, Any]:
+        points = sweep(
+            made.features,
+            budget,
+            swept,
+            values,
+            params=settings,
+            neighbors=made.neighbors,
+            seed=seed,
+            on_progress=lambda fraction, note: on_progress(done + fraction / 2, note),
+        )
+        scores = {metric.key: [getattr(point.card, metric.key) for point in points] for metric in METRICS}
+        return {
+            "values": [point.value for point in points],
+            "changed": [point.changed for point in points],
+            "scores": {key: row for key, row in scores.items() if not any(map(isnan, row))},
+        }
+
+    return {"reg_weight": over("reg_weight", WEIGHTS, 0.0), "reg_power": over("reg_power", POWERS, 0.5)}
 
 
 def write_report_file(
@@ -175,6 +212,7 @@ TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "prepare": prepare_source,
     "map": draw_map,
     "seeds": score_over_seeds,
+    "sweep": sweep_usl,
     "report": write_report_file,
     "archive": write_picks_archive,
     "uslt": train_heads,

@@ -1,19 +1,17 @@
-"""2-D point sets to explain selection with, and the three steps that the paper adds up, on such a set."""
+"""2-D point sets to explain selection with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .density import utility
 from .errors import UslError
 from .neighbors import find_neighbors
-from .selection import select
 from .selection.usl import UslParams
-from .types import FloatArray, IntArray
+from .steps import Step, steps_to_usl
+from .types import FloatArray
 from .validation import whole_number
 
 Toy = tuple[FloatArray, NDArray[np.int32]]
@@ -59,23 +57,8 @@ def lifted(points: FloatArray) -> FloatArray:
     return (high / np.linalg.norm(high, axis=1, keepdims=True)).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Step:
-    """One of the three steps to USL.
-
-    Args:
-        title: what is looked at.
-        picks: (m,) rows.
-        clusters: (n,) cluster of each point, or None where there are none.
-    """
-
-    title: str
-    picks: IntArray
-    clusters: IntArray | None
-
-
-def steps_to_usl(points: FloatArray, budget: int, weight: float = 1.0, n_neighbors: int = 20, seed: int = 0) -> list[Step]:
-    """What each part of USL is for: local density alone, with one pick per cluster, and with the regulariser.
+def toy_steps(points: FloatArray, budget: int, weight: float = 1.0, n_neighbors: int = 20, seed: int = 0) -> list[Step]:
+    """What each part of USL is for, on points in the plane; see `steps`.
 
     Args:
         points: (n, 2).
@@ -84,26 +67,12 @@ def steps_to_usl(points: FloatArray, budget: int, weight: float = 1.0, n_neighbo
         n_neighbors: k.
         seed: of k-means.
 
-    Returns:
-        Three steps: the m densest points; the densest point of each of m clusters; USL.
-
     Raises:
         UslError: as `select`.
-
-    Reference:
-        Wang, Lian, Yu: Unsupervised Selective Labeling, ECCV 2022, section 3.
     """
     x = lifted(points)
-    graph = find_neighbors(x, n_neighbors)
-    whole_number(budget, "budget", 1, len(x), "points")
-    densest = np.argsort(-utility(graph, n_neighbors), kind="stable")[:budget]
-    settings = (UslParams(n_neighbors=n_neighbors, reg_weight=w, relative_weight=True) for w in (0.0, weight))
-    plain, regularised = (select(x, budget, "usl", params, seed=seed, neighbors=graph) for params in settings)
-    return [
-        Step(title="Local: the densest points", picks=densest.astype(np.int64), clusters=None),
-        Step(title="+ global: one per cluster", picks=plain.indices, clusters=plain.cluster_labels),
-        Step(title="+ regularisation: USL", picks=regularised.indices, clusters=regularised.cluster_labels),
-    ]
+    params = UslParams(n_neighbors=n_neighbors, reg_weight=weight, relative_weight=True)
+    return steps_to_usl(x, budget, params, neighbors=find_neighbors(x, n_neighbors), seed=seed)
 
 
 def _gaussians(rng: np.random.Generator, recipe: list[tuple[float, float, float, int]]) -> list[np.ndarray]:

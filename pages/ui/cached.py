@@ -12,11 +12,14 @@ import streamlit as st
 
 import usl_core as usl
 from usl_core.clustering import Clustering, KmeansInit
+from usl_core.density import Estimate
 from usl_core.image_records import images_version
 from usl_core.metrics import Scorecard
-from usl_core.prepared import Prepared, is_demo, known_images, load_prepared
+from usl_core.prepared import TOY_PREFIX, Prepared, is_demo, known_images, load_prepared
+from usl_core.rounds import Rounds, rounds_of
 from usl_core.selection.usl import UslParams
 from usl_core.selection.uslt import selection_of
+from usl_core.steps import Step, steps_to_usl
 from usl_core.types import ImageSet, Selection
 from usl_core.uslt.params import UsltParams
 from usl_core.uslt.records import TrainingRecord
@@ -137,6 +140,74 @@ def _percentiles(fingerprint: str, _made: Prepared, n_neighbors: int) -> np.ndar
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _peaks(fingerprint: str, _made: Prepared, n_neighbors: int) -> np.ndarray:
     return usl.density_peaks(_made.neighbors, n_neighbors)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _utility(
+    fingerprint: str, _made: Prepared, n_neighbors: int, squared: bool, count_self: bool, estimate: Estimate
+) -> np.ndarray:
+    return usl.utility(_made.neighbors, n_neighbors, squared=squared, count_self=count_self, estimate=estimate)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _utility_percentiles(
+    fingerprint: str, _made: Prepared, n_neighbors: int, squared: bool, count_self: bool, estimate: Estimate
+) -> np.ndarray:
+    return usl.density_percentile(_utility(fingerprint, _made, n_neighbors, squared, count_self, estimate))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_HASH)
+def _rounds(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> Rounds:
+    chosen = _select(fingerprint, _made, "usl", budget, seed, params)
+    return rounds_of(_made.features.values, chosen, _made.neighbors)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=_HASH)
+def _steps(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> tuple[Step, ...]:
+    found = _clusters(fingerprint, _made, budget, seed, params.kmeans_init, params.kmeans_iterations)
+    values, graph = _made.features.values, _made.neighbors
+    return tuple(steps_to_usl(values, budget, params, neighbors=graph, seed=seed, cluster_labels=found.labels))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_HASH)
+def _step_scores(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> tuple[Scorecard, ...]:
+    steps = _steps(fingerprint, _made, budget, seed, params)
+    return tuple(_scored(_made, step.selection, params.n_neighbors) for step in steps)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def toy(name: str) -> Prepared:
+    """A 2-D point set, prepared like images.
+
+    Raises:
+        UslError: no such toy.
+    """
+    found = load_prepared(TOY_PREFIX + name)
+    assert found is not None  # toys are always there
+    return found
+
+
+def utility(made: Prepared, params: UslParams, estimate: Estimate) -> np.ndarray:
+    """(n,) float32 U by one of the estimates, everything else as in `params`."""
+    return _utility(made.features.fingerprint, made, params.n_neighbors, params.squared_distances, params.count_self, estimate)
+
+
+def utility_percentiles(made: Prepared, params: UslParams, estimate: Estimate) -> np.ndarray:
+    """(n,) float64: the share of other images of less utility, in percent; arguments as for `utility`."""
+    return _utility_percentiles(
+        made.features.fingerprint, made, params.n_neighbors, params.squared_distances, params.count_self, estimate
+    )
+
+
+def rounds(made: Prepared, choices: Choices) -> Rounds:
+    """What the scores were made of in each round of `selection` with "usl"."""
+    return _rounds(made.features.fingerprint, made, choices.budget, choices.seed, choices.params)
+
+
+def steps(made: Prepared, choices: Choices) -> tuple[tuple[Step, ...], tuple[Scorecard, ...]]:
+    """The three steps to USL and what each is worth."""
+    asked = (made.features.fingerprint, made, choices.budget, choices.seed, choices.params)
+    return _steps(*asked), _step_scores(*asked)
 
 
 def training_record(made: Prepared, budget: int, params: UsltParams, seed: int) -> TrainingRecord:

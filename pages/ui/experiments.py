@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from usl_core import figure_training
+from usl_core import figure_curves
 from usl_core.palette import CATEGORICAL, theme_of
 from usl_core.uslt.experiments import EXPERIMENTS, KMEANS, KMEANS_EXPECTED, KMEANS_TITLE, Experiment, saved_results
 
@@ -52,7 +52,7 @@ def _trainings(experiment: Experiment, saved: Mapping[str, Any]) -> None:
     arms = {label: [share * value for value in values] for label, values in result["arms"].items()}
     unit, top = ("clusters alive", 40) if experiment.measure == "alive" else ("entropy, %", 100)
     n_epochs = len(next(iter(arms.values())))
-    figure = figure_training.curves(arms, n_epochs=n_epochs, unit=unit, top=top, theme=state.theme_name())
+    figure = figure_curves.curves(arms, length=n_epochs, unit=unit, top=top, theme=state.theme_name())
     ends = ", ".join(f"{values[-1]:.0f} at {label}" for label, values in arms.items())
     alt = f"{unit} by epoch: {ends} after {n_epochs} epochs."
     st.plotly_chart(figure, theme=None, key=f"experiment-{experiment.name}", config=charts.CONFIG, alt=alt)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict
 from html import escape
+from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from usl_core.metrics import METRICS, Metric, Scorecard, expected_overlap, overlap
@@ -29,20 +31,12 @@ def show(choices: Choices, made: Prepared, cards: Mapping[str, Scorecard], title
 
     USL-T takes no part in that: ten trainings are too much to start unasked.
     """
-    arguments = {
-        "source": made.source,
-        "encoder": choices.encoder,
-        "methods": [method for method in cards if method != "usl-t"],
-        "budget": choices.budget,
-        "params": {"usl": asdict(choices.params)},
-        "n_seeds": N_SEEDS,
-    }
-    key = f"seeds {fingerprint(made.features.fingerprint, arguments)}"
+    key, arguments = _job(choices, made, cards)
     if not arguments["methods"]:
         table(cards, titles)
         return
-    done = jobs.find(key)
-    table(cards, titles, done.result if done is not None and done.status == "done" else None)
+    found = over_seeds(choices, made, cards)
+    table(cards, titles, {method: of["scores"] for method, of in found.items()})
     job = jobs.background(key, "seeds", arguments, f"mean ± standard deviation over seeds 0 to {N_SEEDS - 1}: computing")
     small = f" Small print: mean ± standard deviation over seeds 0 to {N_SEEDS - 1}." if job is not None else ""
     st.caption(
@@ -50,6 +44,35 @@ def show(choices: Choices, made: Prepared, cards: Mapping[str, Scorecard], title
         f"{'USL-T: this training alone. ' if 'usl-t' in cards else ''}"
         "Point at a name for its definition."
     )
+
+
+def over_seeds(choices: Choices, made: Prepared, methods: Iterable[str]) -> Mapping[str, Any]:
+    """What the job found for each method, see `tasks.score_over_seeds`; nothing before it is done."""
+    done = jobs.find(_job(choices, made, methods)[0])
+    return done.result if done is not None and done.status == "done" else {}
+
+
+def pick_shares(choices: Choices, made: Prepared, methods: Iterable[str]) -> dict[str, np.ndarray]:
+    """(n,) share of the seeds that pick each image, in percent, by method; nothing before the job is done."""
+    shares = {}
+    for method, found in over_seeds(choices, made, methods).items():
+        share = np.zeros(len(made.features), dtype=np.float32)
+        share[found["picked"]["rows"]] = 100 * np.array(found["picked"]["counts"]) / N_SEEDS
+        shares[method] = share
+    return shares
+
+
+def _job(choices: Choices, made: Prepared, methods: Iterable[str]) -> tuple[str, dict[str, Any]]:
+    """Key and arguments."""
+    arguments = {
+        "source": made.source,
+        "encoder": choices.encoder,
+        "methods": [method for method in methods if method != "usl-t"],
+        "budget": choices.budget,
+        "params": {"usl": asdict(choices.params)},
+        "n_seeds": N_SEEDS,
+    }
+    return f"seeds {fingerprint(made.features.fingerprint, arguments)}", arguments
 
 
 def table(cards: Mapping[str, Scorecard], titles: Mapping[str, str], over_seeds: Mapping[str, _Pairs] | None = None) -> None:

@@ -266,7 +266,8 @@ def test_a_closed_pipe_is_no_traceback(folder):
 def test_interrupting_leaves_a_sentence(tmp_path):
     environment = {**os.environ, "USL_CACHE_DIR": str(tmp_path / "cache")}
     code = (
-        "import sys, time; from usl_core import commands, cli\n"
+        "import signal, sys, time; from usl_core import commands, cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # what a shell starts in the background ignores it
         "def slow(options):\n    print('started', flush=True); time.sleep(30)\n"
         "commands.run_methods = slow; sys.exit(cli.main(['methods']))"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from usl_core import UslParams, compare, comparison, find_neighbors, score_selection, select
+from usl_core import UslParams, compare, comparison, find_neighbors, load_demo, score_selection, select
 from usl_core.errors import Cancelled, UslError
 from usl_core.metrics import METRICS, default_radius
 from usl_core.types import Features, ImageSet
@@ -146,3 +146,16 @@ def test_a_bad_seed_is_refused_before_any_work():
 
 def test_seeds_may_be_an_array():
     assert compare(FEATURES, 4, ("random",), seeds=np.arange(3)).seeds == (0, 1, 2)
+
+
+def test_counts_of_picks_over_seeds_add_up():
+    demo = load_demo("digits")
+    features, graph = demo.features, demo.neighbors
+    compared = compare(features, 12, ["random", "usl"], seeds=range(4), neighbors=graph)
+    for method in ("random", "usl"):
+        counts = compared.pick_counts(method)
+        assert counts.shape == (len(features),)
+        assert counts.sum() == 4 * 12
+        for row in (0, int(counts.argmax())):
+            assert counts[row] == sum(row in chosen.indices for chosen in compared.selections[method])
+    assert compared.pick_counts("usl").max() > compared.pick_counts("random").max(), "USL repeats picks, random draws do not"

@@ -207,7 +207,7 @@ BAD = {
     "three coordinates": (lambda: map_figure(np.zeros((N, 3)), panels(), facts=facts()), "(n, 2)"),
     "coordinates not finite": (lambda: map_figure(np.full((N, 2), np.nan), panels(), facts=facts()), "finite"),
     "no panels": (lambda: map_figure(coordinates(), [], facts=facts()), "panels"),
-    "too many panels": (lambda: map_figure(coordinates(), panels(*"abcdefg"), facts=facts()), "panels"),
+    "too many panels": (lambda: map_figure(coordinates(), panels(*"abcdefghij"), facts=facts()), "panels"),
     "unknown colour": (lambda: map_figure(coordinates(), panels(), facts=facts(), colour="red"), "'red'"),
     "unknown theme": (lambda: map_figure(coordinates(), panels(), facts=facts(), theme="neon"), "'neon'"),
     "no clusters": (lambda: map_figure(coordinates(), panels(), facts=facts(clusters=None), colour="cluster"), "clusters"),

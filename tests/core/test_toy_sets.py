@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import usl_core as usl
-from usl_core.toy_sets import lifted, load_toy, steps_to_usl, toys
+from usl_core.toy_sets import lifted, load_toy, toy_steps, toys
 
 EVERY_TOY = pytest.mark.parametrize("name", toys())
 
@@ -66,7 +66,7 @@ def test_lifting_makes_unit_rows_and_keeps_distances(name):
 @EVERY_TOY
 def test_each_step_serves_what_it_promises(name):
     points, groups = load_toy(name)
-    densest, spread, regularised = steps_to_usl(points, 10)
+    densest, spread, regularised = toy_steps(points, 10)
     rows = lifted(points)
     graph = usl.find_neighbors(rows, 20)
     utility = usl.utility(graph, 20)
@@ -86,7 +86,7 @@ def test_each_step_serves_what_it_promises(name):
 
 def test_the_weight_of_the_last_step_counts():
     points, _ = load_toy("blobs")
-    plain, pushed = (steps_to_usl(points, 20, weight=weight) for weight in (0.0, 3.0))
+    plain, pushed = (toy_steps(points, 20, weight=weight) for weight in (0.0, 3.0))
     np.testing.assert_array_equal(plain[2].picks, plain[1].picks)
     assert (pushed[2].picks != plain[2].picks).any()
     np.testing.assert_array_equal(pushed[1].picks, plain[1].picks)
@@ -95,4 +95,4 @@ def test_the_weight_of_the_last_step_counts():
 @pytest.mark.parametrize("budget", [0, -1, 1000, 2.5])
 def test_an_impossible_budget_is_refused(budget):
     with pytest.raises(usl.UslError, match="budget"):
-        steps_to_usl(load_toy("blobs")[0], budget)
+        toy_steps(load_toy("blobs")[0], budget)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pages.ui import folders, idea
-from usl_core.toy_sets import load_toy, steps_to_usl, toys
+from usl_core.toy_sets import load_toy, toy_steps, toys
 
 
 def pictures(app) -> list[ElementTree.Element]:
@@ -39,7 +39,7 @@ def test_it_says_what_it_is_and_draws_three_pictures(app):
 def test_every_control_moves_the_pictures(app, toy):
     app.open(toy=toy, toym="6", toylambda="2.5").fine()
     points, groups = load_toy(toy)
-    steps = steps_to_usl(points, 6, 2.5)
+    steps = toy_steps(points, 6, 2.5)
     assert [picked(picture) for picture in pictures(app)] == [6, 6, 6]
     for step in steps:
         served = f"{len(np.unique(groups[step.picks]))} of {len(np.unique(groups))} groups get a label"

@@ -296,7 +296,8 @@ def test_the_real_worker_does_a_real_task():
     pool.start("a", "seeds", arguments, "me")
     job = ended(pool, "a")
     assert job.status == "done", job.error
-    mean, deviation = job.result["random"]["k_center_radius"]
+    mean, deviation = job.result["random"]["scores"]["k_center_radius"]
     assert 0 < mean < 2
     assert deviation >= 0
+    assert sum(job.result["random"]["picked"]["counts"]) == 2 * 5
     pool.close()

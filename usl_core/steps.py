@@ -1,0 +1,89 @@
+"""What each part of USL adds: local density alone, then one pick per cluster, then the regulariser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .density import utility
+from .selection import select
+from .selection.usl import UslParams
+from .types import FloatArray, IntArray, Neighbors, Selection
+from .validation import same_images, unit_rows, whole_number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """One of the three steps to USL.
+
+    Args:
+        title: what is looked at.
+        selection: what is picked so.
+    """
+
+    title: str
+    selection: Selection
+
+    @property
+    def picks(self) -> IntArray:
+        """(m,) rows."""
+        return self.selection.indices
+
+    @property
+    def clusters(self) -> IntArray | None:
+        """(n,) cluster of each image, or None where there are none."""
+        return self.selection.cluster_labels
+
+
+def steps_to_usl(
+    values: FloatArray,
+    budget: int,
+    params: UslParams,
+    *,
+    neighbors: Neighbors,
+    seed: int = 0,
+    cluster_labels: IntArray | None = None,
+) -> list[Step]:
+    """The picks after each of the three steps.
+
+    Args:
+        values: (n, d) features; rows are normalised to length 1.
+        budget: m.
+        params: of USL.
+        neighbors: the kNN graph of the same rows.
+        seed: of k-means.
+        cluster_labels: (n,) clusters to use instead of running k-means.
+
+    Returns:
+        Three steps: the m densest images, the densest first (of equally dense ones the lowest row); the densest image of each
+        of m clusters; USL.
+
+    Raises:
+        UslError: as `select`.
+
+    Reference:
+        Wang, Lian, Yu: Unsupervised Selective Labeling, ECCV 2022, section 3.
+    """
+    x = unit_rows(values)
+    whole_number(budget, "budget", 1, len(x), "images")
+    u = utility(
+        same_images(neighbors, len(x)),
+        params.n_neighbors,
+        squared=params.squared_distances,
+        count_self=params.count_self,
+        estimate=params.estimate,
+    )
+    densest = np.argsort(-u, kind="stable")[:budget].astype(np.int64)
+    local = Selection(
+        indices=densest, clusters=np.full(budget, -1), scores=u[densest].astype(np.float64), method="densest", params=params
+    )
+    unweighted = replace(params, reg_weight=0.0)
+    plain = select(x, budget, "usl", unweighted, seed=seed, neighbors=neighbors, cluster_labels=cluster_labels)
+    # The same clusters, not made a second time.
+    regularised = select(x, budget, "usl", params, seed=seed, neighbors=neighbors, cluster_labels=plain.cluster_labels)
+    return [
+        Step(title="Local: the densest", selection=local),
+        Step(title="+ global: one per cluster", selection=plain),
+        Step(title="+ regularisation: USL", selection=regularised),
+    ]
