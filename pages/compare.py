@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui import (
     cached,
     charts,
+    chosen,
     controls,
     downloads,
     errors,
@@ -54,15 +55,17 @@ with errors.shown(way_out=True):
     selections, cards = cached.selections_and_scores(made, choices, methods, trained)
     titles = {method: method_style(method).label for method in methods}
     percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
-    charts.maps(choices, made, drawn, selections, colour, row)
-    for note in dict.fromkeys(note for chosen in selections.values() for note in chosen.notes):
+    picked = scores.pick_shares(choices, made, cards) if colour == "pick frequency" else {}
+    marked = charts.maps_of(choices, made, drawn, selections, colour, row, picked)
+    chosen.show("compare-maps", choices.data, images, marked, percentiles, selections, row)
+    for note in dict.fromkeys(note for found in selections.values() for note in found.notes):
         st.caption(f":material/info: {note}")
     pinned.show(choices, made, selections, row)
 
-    for column, (method, chosen) in zip(st.columns(len(methods)), selections.items(), strict=True):
+    for column, (method, found) in zip(st.columns(len(methods)), selections.items(), strict=True):
         with column:
             st.subheader(titles[method])
-            gallery.picks(choices.data, images, chosen, percentiles, f"Picks of {titles[method]}", row)
+            gallery.picks(choices.data, images, found, percentiles, f"Picks of {titles[method]}", row)
 
     left, right = st.columns(2, gap="large")
     with left:

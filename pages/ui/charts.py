@@ -11,85 +11,107 @@ from usl_core import figures
 from usl_core.artefacts import Map
 from usl_core.metrics import Scorecard
 from usl_core.names import display_name
-from usl_core.palette import method_style, theme_of
+from usl_core.palette import method_style
 from usl_core.prepared import Prepared
-from usl_core.types import ImageSet, Selection
+from usl_core.types import ImageSet, IntArray, Selection
 
-from . import cached, parts, state, tables
-from .routes import row_url
+from . import cached, maps, state, tables
 from .state import Choices, ColourBy
 
-MAX_POINTS = 8_000
-"""Background points per panel: beyond, plotly takes seconds to build the chart again after every move of a slider."""
-_CHART = "map_figure"
+DENSITY = "density percentile"
 CONFIG = {
     "displaylogo": False,
     "showSendToCloud": False,
     "scrollZoom": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
 }
-# Four maps do not fit on a telephone: there they scroll sideways inside their frame.
-_STYLE = "<style>.st-key-maps {{ overflow-x: auto; }} .st-key-maps > div {{ min-width: {width}px; }}</style>"
 
 
-def maps(
-    choices: Choices, made: Prepared, drawn: Map, selections: Mapping[str, Selection], colour: ColourBy, pinned: int | None
-) -> None:
-    """One linked map per method, on the same coordinates; a click pins an image."""
-    clusters = next((chosen.cluster_labels for chosen in selections.values() if chosen.cluster_labels is not None), None)
+def maps_of(
+    choices: Choices,
+    made: Prepared,
+    drawn: Map,
+    selections: Mapping[str, Selection],
+    colour: ColourBy,
+    pinned: int | None,
+    picked: Mapping[str, np.ndarray],
+) -> IntArray | None:
+    """One linked map per method, on the same coordinates; a click pins an image.
+
+    Args:
+        choices: of the sidebar.
+        made: the data set.
+        drawn: its coordinates.
+        selections: the picks by method.
+        colour: what the colours say.
+        pinned: the row with a ring.
+        picked: (n,) share of seeds that pick each image, in percent, by method; what there is of it.
+
+    Returns:
+        The rows that are selected on the maps, or None.
+    """
+    if colour == "pick frequency" and not picked:
+        st.caption(":material/hourglass_top: The seeds are still being counted, so the maps show density.")
+        colour = "density"
+    clusters = next((found.cluster_labels for found in selections.values() if found.cluster_labels is not None), None)
     if colour == "cluster" and clusters is None:
         st.caption(":material/info: None of these methods has clusters, so the maps show density.")
         colour = "density"
-    images, k = made.images, choices.params.n_neighbors
-    facts = figures.MapFacts(
-        paths=images.paths,
-        percentile=cached.density_percentiles(made, k),
-        clusters=clusters,
-        labels=images.labels,
-        class_names=images.class_names,
-        peaks=cached.density_peaks(made, k) if colour == "density" else (),
-    )
+    k = choices.params.n_neighbors
+    channels = channels_of(made, k, clusters)
+    of_method = {method: f"picked by {method_style(method).label}, % of seeds" for method in picked}
+    channels += [maps.Channel(name=of_method[method], values=share, low=0, high=100) for method, share in picked.items()]
+    peaks = cached.density_peaks(made, k) if colour == "density" else ()
+    by_frequency = of_method if colour == "pick frequency" else {}
     panels = [
-        figures.Panel(method=method, picks=chosen.indices, clusters=chosen.clusters) for method, chosen in selections.items()
+        maps.Panel(
+            title=f"{method_style(method).label}, {len(found)} picks",
+            method=method,
+            picks=found.indices,
+            clusters=found.clusters,
+            colour=by_frequency.get(method),
+            peaks=peaks,
+        )
+        for method, found in selections.items()
     ]
-    theme = state.theme_name()
-    figure = figures.map_figure(drawn.xy, panels, facts=facts, colour=colour, theme=theme, max_points=MAX_POINTS)
     names = ", ".join(method_style(method).label for method in selections)
     alt = (
-        f"{len(panels)} maps of the same {len(images):,} images, one per method ({names}), coloured by {colour}; "
+        f"{len(panels)} maps of the same {len(made.images):,} images, one per method ({names}), coloured by {colour}; "
         f"{choices.budget} picks on each. The galleries below list the same picks."
     )
-    with st.container(key="maps"):
-        st.html(_STYLE.format(width=240 * len(panels)))
-        st.plotly_chart(figure, theme=None, key=_CHART, config=CONFIG, alt=alt)
-        look = theme_of(theme)
-        overlay = {
-            "chart": _CHART,
-            "thumbnails": row_url(choices.data, made),
-            "n": len(images),
-            "panels": len(panels),
-            "pinned": None if pinned is None else [float(value) for value in drawn.xy[pinned]],
-            "colour": look.accent,
-            "halo": look.background,
-        }
-        parts.map_overlay("map-overlay", overlay, state.pin)
+    coloured = DENSITY if colour in ("density", "pick frequency") else colour
+    ground = maps.ground_of(choices, made, drawn)
+    rows = maps.show("compare-maps", ground, panels, channels, coloured, alt=alt, pinned=pinned, on_pin=state.pin)
+    percentile = cached.density_percentiles(made, k)
     with st.expander("The picks on the maps as a table"):
         tables.rows(
             ("Method", "Rank", "File", "Class", "Density percentile", "Cluster", "x", "y"),
-            _lines(facts, drawn, selections),
+            _lines(made.images, percentile, drawn, selections),
             label=alt,
         )
+    return rows
 
 
-def _lines(facts: figures.MapFacts, drawn: Map, selections: Mapping[str, Selection]) -> list[tuple[str, ...]]:
+def channels_of(made: Prepared, n_neighbors: int, clusters: np.ndarray | None) -> list[maps.Channel]:
+    """What every map of images can show: density, cluster, class, as far as they are known."""
+    channels = [maps.Channel(name=DENSITY, values=cached.density_percentiles(made, n_neighbors), low=0, high=100)]
+    if clusters is not None:
+        channels.append(maps.Channel(name="cluster", values=clusters, categorical=True))
+    images = made.images
+    if images.labels is not None:
+        channels.append(maps.Channel(name="class", values=images.labels, names=images.class_names, categorical=True))
+    return channels
+
+
+def _lines(images: ImageSet, percentile: np.ndarray, drawn: Map, selections: Mapping[str, Selection]) -> list[tuple[str, ...]]:
     """What the maps say of each pick, for those who cannot see them."""
     lines: list[tuple[str, ...]] = []
-    for method, chosen in selections.items():
-        for rank, (row, cluster) in enumerate(zip(chosen.indices.tolist(), chosen.clusters.tolist(), strict=True), start=1):
+    for method, found in selections.items():
+        for rank, (row, cluster) in enumerate(zip(found.indices.tolist(), found.clusters.tolist(), strict=True), start=1):
             x, y = drawn.xy[row]
-            label = "" if facts.labels is None else display_name(facts.class_names[facts.labels[row]], 60)
-            where = (f"{facts.percentile[row]:.0f}", str(cluster) if cluster >= 0 else "", f"{x:.2f}", f"{y:.2f}")
-            lines.append((method_style(method).label, str(rank), display_name(facts.paths[row], 120), label, *where))
+            label = "" if images.labels is None else display_name(images.class_names[images.labels[row]], 60)
+            where = (f"{percentile[row]:.0f}", str(cluster) if cluster >= 0 else "", f"{x:.2f}", f"{y:.2f}")
+            lines.append((method_style(method).label, str(rank), display_name(images.paths[row], 120), label, *where))
     return lines
 
 

@@ -200,7 +200,7 @@ def methods_to_compare(has_labels: bool) -> list[str]:
 
 def colour_by(has_classes: bool) -> ColourBy:
     """What the background points of a map show."""
-    options: list[ColourBy] = ["density", "cluster", "class"] if has_classes else ["density", "cluster"]
+    options: list[ColourBy] = ["density", "cluster", *(("class",) if has_classes else ()), "pick frequency"]
     chosen = st.segmented_control(
         "Colour by",
         options,
@@ -208,7 +208,8 @@ def colour_by(has_classes: bool) -> ColourBy:
         required=True,
         key=Key.COLOUR,
         bind="query-params",
-        help="Density: share of images in a less dense place. Cluster: the k-means cluster that USL picks one image from.",
+        help="Density: share of images in a less dense place. Cluster: the k-means cluster that USL picks one image from. "
+        "Pick frequency: for which share of ten seeds a method picks the image; USL-T takes no part.",
     )
     return chosen or "density"
 

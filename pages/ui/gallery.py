@@ -52,6 +52,33 @@ def picks(name: str, images: ImageSet, selection: Selection, percentiles: np.nda
     )
 
 
+def marked(
+    key: str,
+    name: str,
+    images: ImageSet,
+    rows: np.ndarray,
+    numbers: Sequence[str],
+    title: str,
+    pinned: int | None,
+) -> None:
+    """Images with a number each; one that is chosen is pinned.
+
+    Args:
+        key: of the gallery on this page.
+        name: of the data set, in the images' addresses.
+        images: the data set's images.
+        rows: of the images.
+        numbers: one per row.
+        title: the list's name for screen readers.
+        pinned: the row that is marked.
+    """
+    items = [
+        _item(name, images, row, f"{describe(images, row)}, {number}", (*_lines(images, row), number))
+        for row, number in zip(np.asarray(rows).tolist(), numbers, strict=True)
+    ]
+    parts.gallery(key, title, items, pinned=pinned, on_pin=state.pin)
+
+
 def neighbors(name: str, images: ImageSet, graph: Neighbors, row: int, count: int) -> None:
     """The nearest neighbours of an image in feature space, nearest first."""
     rows, distances = graph.indices[row, :count].tolist(), graph.distances[row, :count].tolist()

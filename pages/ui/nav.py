@@ -15,5 +15,7 @@ def pages() -> dict[str, StreamlitPage]:
     home = st.Page(_FOLDER / "home.py", title="Home", icon=":material/home:", default=True)
     data = st.Page(_FOLDER / "data.py", title="Data", icon=":material/photo_library:", url_path="data")
     compare = st.Page(_FOLDER / "compare.py", title="Compare", icon=":material/compare:", url_path="compare")
+    density = st.Page(_FOLDER / "density.py", title="Density", icon=":material/grain:", url_path="density")
+    diversity = st.Page(_FOLDER / "diversity.py", title="Diversity", icon=":material/hub:", url_path="diversity")
     uslt = st.Page(_FOLDER / "uslt.py", title="USL-T", icon=":material/model_training:", url_path="uslt")
-    return {"home": home, "data": data, "compare": compare, "uslt": uslt}
+    return {"home": home, "data": data, "compare": compare, "density": density, "diversity": diversity, "uslt": uslt}

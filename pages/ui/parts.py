@@ -1,4 +1,4 @@
-"""The app's own parts of a page, where Streamlit has none: image galleries, the layer over the maps, the button that copies
+"""The app's own parts of a page, where Streamlit has none: image galleries, the button that copies
 the address. The scripts beside this file put text into the page as text, never as markup."""
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 _gallery: _Renderer = st.components.v2.component(
     "usl_gallery", html="<ol></ol>\n", css=_read("gallery.css"), js=_read("gallery.js")
 )
-_overlay: _Renderer = st.components.v2.component("usl_map_overlay", html="<div></div>\n", js=_read("map_overlay.js"))
 
 
 def copy_link() -> None:
@@ -68,21 +67,3 @@ def gallery(
 
     data = {"title": title, "items": list(items), "pinned": pinned, "cell": cell}
     _gallery(key=key, data=data, on_pin_change=chosen)
-
-
-def map_overlay(key: str, data: Mapping[str, Any], on_pin: Callable[[int], None]) -> None:
-    """The layer over the chart named in data["chart"]; see its script.
-
-    Args:
-        key: of the part on this page.
-        data: "chart" (key of the plotly chart), "thumbnails" (their address, with {row} in it), "n" images, "panels" (their
-            number), "pinned" ((x, y) on the map, or None), "colour" and "halo" of the ring.
-        on_pin: called with the row of a clicked point before the next run.
-    """
-
-    def chosen() -> None:
-        row = st.session_state[key].pin
-        if isinstance(row, int) and 0 <= row < data["n"]:
-            on_pin(row)
-
-    _overlay(key=key, data=dict(data), on_pin_change=chosen)

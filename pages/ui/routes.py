@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,6 +57,11 @@ def row_url(name: str, made: Prepared) -> str:
     return f"api/row/{name}/{made.features.fingerprint}/{{row}}?encoder={made.features.encoder}"
 
 
+def words_url(name: str, made: Prepared) -> str:
+    """Address of what a row is called, as JSON; the row takes the place of {row}; relative to the app."""
+    return f"api/words/{name}/{made.features.fingerprint}/{{row}}?encoder={made.features.encoder}"
+
+
 def file_url(job_id: str) -> str:
     """Address of the file that a finished job made, relative to the app."""
     return f"api/file/{job_id}"
@@ -89,6 +94,38 @@ async def _answer(find: Callable[..., bytes], *asked: Any) -> Response:
         log.info("no image for %r: %s", asked, error)
         return Response("unknown image", status_code=404, media_type="text/plain")
     return Response(data, media_type="image/jpeg", headers=_FOR_A_DAY)
+
+
+async def _serve_words(request: Request) -> Response:
+    asked = request.path_params
+    encoder = request.query_params.get("encoder", "")
+    from .served import words_of_row
+
+    try:
+        words = await anyio.to_thread.run_sync(words_of_row, asked["name"], asked["fingerprint"], asked["row"], encoder)
+    except (LookupError, UslError) as error:
+        log.info("no words for %r: %s", asked, error)
+        return Response("unknown image", status_code=404, media_type="text/plain")
+    return JSONResponse(words, headers=_FOR_A_DAY)
+
+
+async def _serve_array(request: Request) -> Response:
+    from .maps.arrays import STORE
+
+    data = STORE.find(request.path_params["digest"])
+    if data is None:
+        return Response("unknown array; open the page again", status_code=404, media_type="text/plain")
+    return Response(data, media_type="application/octet-stream", headers=_FOR_A_DAY)
+
+
+async def _serve_script(request: Request) -> Response:
+    from .maps import SCRIPTS, scripts_version
+
+    name = request.path_params["name"]
+    known = {path.name for path in SCRIPTS.glob("*.js")}
+    if request.path_params["version"] != scripts_version() or name not in known:
+        return Response("unknown script", status_code=404, media_type="text/plain")
+    return FileResponse(SCRIPTS / name, media_type="text/javascript", headers=_FOR_A_DAY)
 
 
 async def _serve_file(request: Request) -> Response:
@@ -136,6 +173,9 @@ def allowed_hosts() -> list[str]:
 ROUTES = [
     Route("/api/image/{name:str}/{size:str}/{digest:str}", _serve_image),
     Route("/api/row/{name:str}/{fingerprint:str}/{row:int}", _serve_row),
+    Route("/api/words/{name:str}/{fingerprint:str}/{row:int}", _serve_words),
+    Route("/api/array/{digest:str}", _serve_array),
+    Route("/api/maps/{version:str}/{name:str}", _serve_script),
     Route("/api/file/{job:str}", _serve_file),
     Route("/api/offer/{token:str}", _serve_offer),
 ]

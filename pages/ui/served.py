@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from usl_core.image_records import images_version
 from usl_core.images import thumbnail
+from usl_core.names import display_name
 from usl_core.prepared import is_demo, known_images, load_prepared
 from usl_core.types import ImageSet
 
@@ -29,9 +30,9 @@ def _jpeg(source: str, version: int | None, row: int, size: int) -> bytes:
 
 
 @lru_cache(maxsize=4)
-def _digests(source: str, encoder: str, fingerprint: str) -> tuple[str, ...] | None:
+def _encoded(source: str, encoder: str, fingerprint: str) -> ImageSet | None:
     made = load_prepared(source, encoder)
-    return made.images.digests if made is not None and made.features.fingerprint == fingerprint else None
+    return made.images if made is not None and made.features.fingerprint == fingerprint else None
 
 
 def image_of(name: str, digest: str, size: str) -> bytes:
@@ -56,7 +57,20 @@ def image_of(name: str, digest: str, size: str) -> bytes:
 
 def image_of_row(name: str, fingerprint: str, row: int, encoder: str) -> bytes:
     """The small image of a row of features; `fingerprint` is that of the features. Raises as `image_of`."""
-    digests = _digests(sources.source_of(name), encoder, fingerprint)
-    if digests is None:
+    return image_of(name, _images_of_rows(name, fingerprint, encoder).digests[row], "small")
+
+
+def words_of_row(name: str, fingerprint: str, row: int, encoder: str) -> dict[str, str]:
+    """What a row of features is called: "file", and "class" where classes are known. Raises as `image_of`."""
+    images = _images_of_rows(name, fingerprint, encoder)
+    words = {"file": display_name(images.paths[row], 120)}
+    if images.labels is not None:
+        words["class"] = display_name(images.class_names[images.labels[row]], 60)
+    return words
+
+
+def _images_of_rows(name: str, fingerprint: str, encoder: str) -> ImageSet:
+    images = _encoded(sources.source_of(name), encoder, fingerprint)
+    if images is None:
         raise LookupError(f"{name} has other features now")
-    return image_of(name, digests[row], "small")
+    return images

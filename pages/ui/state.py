@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # every page begins here; what computes is loaded when the he
     from usl_core.selection.usl import UslParams
     from usl_core.uslt.params import UsltParams
 
-ColourBy = Literal["density", "cluster", "class"]
+ColourBy = Literal["density", "cluster", "class", "pick frequency"]
 MapMethod = Literal["umap", "pca"]
 
 DEFAULT_DATA = "digits"
@@ -66,6 +66,7 @@ class Key:
     NORMALISE = "normalise"
     STRICT = "strict"
     DRAWN = "drawn"
+    SHOWN_ON = "on"
     TOY = "toy"
     TOY_BUDGET = "toym"
     TOY_WEIGHT = "toylambda"

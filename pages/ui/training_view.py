@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from usl_core import figure_training, figures
+from usl_core import figure_curves, figure_training
 from usl_core.artefacts import Map
 from usl_core.figure_layers import ColourBy
 from usl_core.uslt.alarms import alarms
 from usl_core.uslt.params import UsltParams
 from usl_core.uslt.reports import HISTORY_COLUMNS, EpochReport, history_csv
 
-from . import cached, charts, offered, state, tables
+from . import charts, maps, offered, state, tables
 from .state import Choices, Key
 from .training import Run
 
@@ -78,7 +78,7 @@ def _losses(history: Sequence[EpochReport], params: UsltParams) -> None:
         "L_global": [report.global_loss for report in history],
         "λ L_local": [params.local_weight * report.local_loss for report in history],
     }
-    figure = figure_training.curves(series, n_epochs=params.n_epochs, unit="loss", theme=state.theme_name())
+    figure = figure_curves.curves(series, length=params.n_epochs, unit="loss", theme=state.theme_name())
     last = history[-1]
     alt = f"Loss by epoch. After epoch {last.epoch}: L {last.loss:.3f}, L_global {last.global_loss:.3f}."
     st.markdown("**Losses**")
@@ -93,7 +93,7 @@ def _shares(history: Sequence[EpochReport], run: Run) -> None:
     }
     if run.made.images.labels is not None:
         series["purity"] = [100 * report.purity for report in history]
-    figure = figure_training.curves(series, n_epochs=run.params.n_epochs, unit="%", top=100, theme=state.theme_name())
+    figure = figure_curves.curves(series, length=run.params.n_epochs, unit="%", top=100, theme=state.theme_name())
     alt = "By epoch, in percent: " + ", ".join(f"{name} {values[-1]:.0f}" for name, values in series.items()) + " at the end."
     st.markdown("**Confidence and clusters**")
     st.plotly_chart(figure, theme=None, key="uslt-shares", config=charts.CONFIG, alt=alt)
@@ -136,29 +136,28 @@ def _epoch(history: Sequence[EpochReport], params: UsltParams, live: bool) -> Ep
 
 def _map(choices: Choices, run: Run, report: EpochReport, drawn: Map, colour: ColourBy) -> None:
     made = run.made
-    facts = figures.MapFacts(
-        paths=made.images.paths,
-        percentile=cached.density_percentiles(made, choices.params.n_neighbors),
-        clusters=report.clusters,
-        labels=made.images.labels,
-        class_names=made.images.class_names,
-        confidence=report.confidence,
-    )
+    channels = [
+        *charts.channels_of(made, choices.params.n_neighbors, report.clusters),
+        maps.Channel(name="confidence", values=100 * report.confidence, low=0, high=100),
+    ]
     title = f"epoch {report.epoch}: {_count(report.n_alive, 'cluster')}, {_count(len(report.picks), 'pick')}"
-    panel = figures.Panel(method="usl-t", picks=report.picks, clusters=report.clusters[report.picks], title=title)
-    figure = figures.map_figure(
-        drawn.xy,
-        [panel],
-        facts=facts,
-        colour=colour,
-        theme=state.theme_name(),
-        panel_height=460,
-        max_points=charts.MAX_POINTS,
-    )
+    panel = maps.Panel(method="usl-t", picks=report.picks, clusters=report.clusters[report.picks], title=title)
     alt = (
         f"Map of {len(made.images):,} images after epoch {report.epoch}, coloured by {colour}, with {len(report.picks)} picks."
     )
-    st.plotly_chart(figure, theme=None, key="uslt-map", config=charts.CONFIG, alt=alt)
+    st.caption(title.capitalize() + ".")
+    maps.show(
+        "uslt-map",
+        maps.ground_of(choices, made, drawn),
+        [panel],
+        channels,
+        colour,
+        alt=alt,
+        pinned=state.pinned(len(made.images)),
+        on_pin=state.pin,
+        selectable=False,
+        panel_height=460,
+    )
 
 
 def _table(history: Sequence[EpochReport]) -> None:

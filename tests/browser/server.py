@@ -62,7 +62,7 @@ def running_app(script: str = "app.py", **environment: str) -> Iterator[Server]:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "USL_CACHE_DIR": cache, **environment},
+            env={**os.environ, "USL_CACHE_DIR": cache, "USL_ENCODERS_DIR": f"{cache}/encoders", **environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

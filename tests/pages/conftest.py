@@ -101,6 +101,10 @@ class App:
     def picks(self, title: str) -> list[int]:
         return [item["row"] for item in self.gallery(f"Picks of {title}")]
 
+    def maps(self) -> dict[str, Any]:
+        """What the first map component is told."""
+        return next(found for found in self.components() if "panels" in found)
+
     def figure(self, at: int = 0) -> dict[str, Any]:
         return json.loads(self.test.get("plotly_chart")[at].proto.spec)
 

@@ -18,6 +18,7 @@ import usl_core as usl
 from pages.ui import cached, jobs, routes, scores
 from pages.ui.controls import METHOD_OF
 from pages.ui.job_pool import pool
+from pages.ui.maps.arrays import STORE
 from usl_core.command_text import compare_command, select_command
 from usl_core.export import picks_csv
 from usl_core.metrics import METRICS
@@ -56,9 +57,12 @@ def test_it_opens_on_the_demo(app, digits):
 
 def test_the_maps_show_the_same_picks(app, digits):
     open_compare(app, m="9").fine()
-    picks = [trace for trace in app.figure()["data"] if trace.get("name", "").endswith(" pick")]
-    assert {trace["xaxis"] for trace in picks} == {"x", "x2", "x3"}
-    assert {trace["marker"]["symbol"] for trace in picks} == {method_style(m).symbol for m in ("random", "stratified", "usl")}
+    panels = app.maps()["panels"]
+    for panel, method in zip(panels, ("random", "stratified", "usl"), strict=True):
+        style = method_style(method)
+        assert panel["title"] == f"{style.label}, 9 picks"
+        assert panel["style"]["symbol"] == style.symbol
+        assert panel["picks"] == expected(digits, method, 9)
 
 
 @pytest.mark.parametrize("colour", ["density", "cluster", "class"])
@@ -66,8 +70,14 @@ def test_the_maps_show_the_same_picks(app, digits):
 def test_colours_and_maps(app, digits, colour, drawn):
     open_compare(app, colour=colour, map=drawn).fine()
     assert f"drawn with {drawn}" in app.plain
-    names = {str(trace.get("name")) for trace in app.figure()["data"]}
-    assert (set(digits.images.class_names) <= names) == (colour == "class")
+    shown = app.maps()
+    channel = next(channel for channel in shown["channels"] if channel["name"].startswith(shown["colour"]))
+    assert channel["name"].split()[0] == colour
+    assert channel["kind"] == ("quantity" if colour == "density" else "category")
+    if colour == "class":
+        assert channel["names"] == list(digits.images.class_names)
+    drawn_at = STORE.find(shown["xy"])
+    assert drawn_at == np.asarray(digits.maps[drawn.lower()], dtype=np.float32).tobytes()
 
 
 def test_galleries_name_file_class_density_and_cluster(app, digits):
@@ -443,8 +453,8 @@ def test_a_crash_of_a_job_is_a_sentence_and_the_page_lives(app, root, monkeypatc
 def test_every_chart_has_words_and_a_table(app):
     open_compare(app, m="7").fine()
     charts = app.test.get("plotly_chart")
-    assert len(charts) == 2
-    assert all(len(chart.proto.alt) > 40 for chart in charts)
+    assert len(charts) == 1
+    assert all(len(alt) > 40 for alt in (charts[0].proto.alt, app.maps()["alt"]))
     html = app.text
     assert html.count("<table") >= 4
     for row in app.picks("USL"):

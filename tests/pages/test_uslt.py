@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 
 import usl_core as usl
 from pages.ui.job_pool import pool
+from pages.ui.maps.arrays import STORE, category_codes
 from usl_core.uslt.records import TrainingRecord
 from usl_core.views import views_key
 
@@ -51,7 +51,7 @@ def test_from_start_to_picks(app):
     demo = usl.load_demo("digits")
     expected = usl.train_uslt(demo.features, 12, record().params, neighbors=demo.neighbors, labels=demo.images.labels)
     assert app.picks("USL-T") == expected.last.picks.tolist()
-    assert len(app.test.get("plotly_chart")) == 4 + N_EXPERIMENTS
+    assert len(app.test.get("plotly_chart")) == 3 + N_EXPERIMENTS
     assert "trained with noise on the features" in app.plain
     metrics = {element.label: element.value for element in app.test.metric}
     assert metrics["Clusters alive"] == f"{expected.last.n_alive} of 12"
@@ -64,11 +64,15 @@ def test_the_replay_shows_any_epoch(app):
     open_uslt(app).fine()
     app.widget("slider", "uslt-epoch-4").set_value(2).run()
     app.fine()
-    figure = app.figure(3)
-    assert f"epoch 2: {history[1].n_alive} clusters" in json.dumps(figure["layout"]["annotations"])
+    (panel,) = app.maps()["panels"]
+    assert panel["title"].startswith(f"epoch 2: {history[1].n_alive} clusters")
+    assert panel["picks"] == history[1].picks.tolist()
+    assert f"Epoch 2: {history[1].n_alive} clusters" in app.plain
+    clusters = next(channel for channel in app.maps()["channels"] if channel["name"] == "cluster")
+    assert STORE.find(clusters["codes"]) == category_codes(history[1].clusters).tobytes()
     for colour in ("confidence", "class", "cluster"):
-        app.widget("button_group", "drawn").set_value([colour]).run()
-        app.fine()
+        app.widget("button_group", "drawn").set_value(colour).run()
+        assert app.fine().maps()["colour"] == colour
 
 
 def test_a_link_to_a_finished_training_shows_it_at_once(app):
@@ -196,7 +200,7 @@ def test_an_interrupted_training_is_shown_and_offered_to_be_gone_on_with(app):
     interrupted_after(2)
     open_uslt(app).fine()
     assert app.test.button(key="uslt-start").label == "Go on after epoch 2"
-    assert len(app.test.get("plotly_chart")) == 4 + N_EXPERIMENTS
+    assert len(app.test.get("plotly_chart")) == 3 + N_EXPERIMENTS
 
 
 def test_begin_anew_throws_the_epochs_away(app):

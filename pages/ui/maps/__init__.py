@@ -1,0 +1,155 @@
+"""Linked maps that stay in the browser: points travel once, afterwards only what changed.
+
+The part is a Streamlit component with scripts of its own (`scripts/`), drawn by WebGL; where a browser has none, plotly draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from usl_core.artefacts import Map
+from usl_core.prepared import Prepared, is_toy
+
+from .. import routes, state
+from ..state import Choices
+from . import fallback
+from .arrays import from_ranges
+from .content import Channel, Ground, Panel, check, chosen, payload
+
+__all__ = ["Channel", "Ground", "Panel", "ground_of", "selected", "show", "unselect"]
+
+SCRIPTS = Path(__file__).parent / "scripts"
+_FLAT, _SELECTED = "maps-flat", "maps-selected"
+# Streamlit sends these lines again with every change, so they only load the rest, which browsers keep.
+_LOADER = """const load = (address) => import(new URL(address, document.baseURI).href);
+export default function (given) {
+  const here = load(given.data.script);
+  here.then((script) => script.show(given));
+  return () => { here.then((script) => script.hide(given)); };
+}
+"""
+_component: Callable[..., Any] = st.components.v2.component(
+    "usl_maps", html="<div class='maps'></div>\n", css=(SCRIPTS / "maps.css").read_text(encoding="utf-8"), js=_LOADER
+)
+
+
+def ground_of(choices: Choices, made: Prepared, drawn: Map) -> Ground:
+    """What a data set's maps are drawn on; a toy has no pictures."""
+    if is_toy(made.source):
+        return Ground(xy=drawn.xy, version=made.features.fingerprint)
+    return Ground(
+        xy=drawn.xy,
+        version=made.features.fingerprint,
+        thumbnails=routes.row_url(choices.data, made),
+        words=routes.words_url(choices.data, made),
+    )
+
+
+def show(
+    key: str,
+    ground: Ground,
+    panels: Sequence[Panel],
+    channels: Sequence[Channel],
+    colour: str,
+    *,
+    alt: str,
+    pinned: int | None = None,
+    on_pin: Callable[[int | None], None] | None = None,
+    selectable: bool = True,
+    columns: int | None = None,
+    panel_height: int = 400,
+) -> NDArray[np.int64] | None:
+    """Draw maps side by side that move together.
+
+    Args:
+        key: of the part on this page; zoom and selection are remembered under it.
+        ground: coordinates, and where pictures and words come from.
+        panels: one to nine.
+        channels: everything that an image's hover card tells, and colours can show.
+        colour: name of the channel that colours every panel that names none.
+        alt: what is to be seen, for those who cannot.
+        pinned: the row with a ring.
+        on_pin: called with the row of a chosen image before the next run; None: clicks do nothing.
+        selectable: offer box and lasso.
+        columns: panels per row at most; default 4, and as many as have room.
+        panel_height: pixels.
+
+    Returns:
+        Ascending rows of the selection; None where nothing is selected.
+
+    Raises:
+        UslError: arrays, names or rows that do not belong together.
+    """
+    check(ground, panels, channels, colour)
+    n = len(ground.xy)
+    rows = selected(key, ground) if selectable else None
+    if st.session_state.get(_FLAT):
+        fallback.show(key, ground, panels, channels, colour, alt=alt)
+        return None
+
+    def pin() -> None:
+        event = st.session_state[key].pin
+        row = event.get("row") if isinstance(event, dict) and event.get("version") == ground.version else None
+        if on_pin is not None and type(row) is int and 0 <= row < n:  # browsers can send anything
+            on_pin(row)
+
+    def select() -> None:
+        event = st.session_state[key].select
+        if isinstance(event, dict) and event.get("version") == ground.version:
+            found = from_ranges(event.get("ranges"), n)
+            if found is not None:
+                st.session_state[f"{_SELECTED}-{key}"] = (ground.version, found if len(found) else None)
+
+    def flat() -> None:
+        st.session_state[_FLAT] = True
+
+    data = {
+        **payload(ground, panels, channels, colour, theme=state.theme_name()),
+        "script": script_url(),
+        "name": key,
+        "alt": alt,
+        "pinned": pinned,
+        "pinnable": on_pin is not None,
+        "selectable": selectable,
+        "selected": chosen(rows),
+        "columns": columns,
+        "height": panel_height,
+    }
+    _component(
+        key=key, data=data, on_pin_change=pin, on_select_change=select, on_flat_change=flat, on_missing_change=lambda: None
+    )
+    return rows
+
+
+def selected(key: str, ground: Ground) -> NDArray[np.int64] | None:
+    """The rows selected on these maps; None where nothing is."""
+    version, rows = st.session_state.get(f"{_SELECTED}-{key}", ("", None))
+    return rows if version == ground.version else None
+
+
+def unselect(key: str) -> None:
+    """Select nothing on these maps; for callbacks."""
+    st.session_state.pop(f"{_SELECTED}-{key}", None)
+
+
+@cache
+def script_url() -> str:
+    """Address of the script; it changes whenever one of the scripts does."""
+    return f"api/maps/{scripts_version()}/index.js"
+
+
+@cache
+def scripts_version() -> str:
+    """Digest of all scripts."""
+    digest = blake2b(digest_size=8)
+    for path in sorted(SCRIPTS.glob("*.js")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+"""The same maps by plotly, for browsers without WebGL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from usl_core import figures
+
+from .. import state
+from .content import Channel, Ground, Panel, scale_of
+
+MAX_POINTS = 3_000
+"""Per panel: each is an element of its own on the page."""
+CONFIG = {"displaylogo": False, "showSendToCloud": False, "scrollZoom": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+
+
+def show(key: str, ground: Ground, panels: Sequence[Panel], channels: Sequence[Channel], colour: str, *, alt: str) -> None:
+    """One figure per colouring, in the order of the panels; see `maps.show`."""
+    st.caption(
+        ":material/info: This browser has no WebGL, so plotly draws the maps: slower, at most "
+        f"{MAX_POINTS:,} background points each, and without a selection. The tables hold the same picks."
+    )
+    by_name = {channel.name: channel for channel in channels}
+    drawn = sorted({panel.colour or colour for panel in panels}, key=[panel.colour or colour for panel in panels].index)
+    for at, name in enumerate(drawn):
+        shown = [panel for panel in panels if (panel.colour or colour) == name]
+        peaks = np.unique(np.concatenate([np.asarray(panel.peaks, dtype=np.int64) for panel in shown]))
+        figure = figures.map_figure(
+            ground.xy,
+            [_panel(panel) for panel in shown],
+            facts=_facts(by_name[name], len(ground.xy), peaks.tolist()),
+            colour="cluster" if by_name[name].categorical else "density",
+            theme=state.theme_name(),
+            max_points=MAX_POINTS,
+            webgl=False,
+        )
+        st.plotly_chart(figure, theme=None, key=f"{key}-flat-{at}", config=CONFIG, alt=alt)
+
+
+def _panel(panel: Panel) -> figures.Panel:
+    picks = np.asarray(panel.picks, dtype=np.int64)
+    return figures.Panel(method=panel.method or "picks", picks=picks, clusters=panel.clusters, title=panel.title)
+
+
+def _facts(channel: Channel, n: int, peaks: list[int]) -> figures.MapFacts:
+    """A channel as what the figure knows to draw: clusters, or a share of 100 between both ends."""
+    paths = [f"image {row:,}" for row in range(n)]
+    if channel.categorical:
+        return figures.MapFacts(paths=paths, percentile=np.zeros(n), clusters=np.asarray(channel.values), peaks=peaks)
+    low, high = scale_of(channel)
+    share = 100 * np.clip((np.nan_to_num(np.asarray(channel.values, dtype=float), nan=low) - low) / ((high - low) or 1), 0, 1)
+    title = f"{channel.name}: {low:.{channel.digits}f} to {high:.{channel.digits}f}"
+    return figures.MapFacts(paths=paths, percentile=share, peaks=peaks, measured=title)

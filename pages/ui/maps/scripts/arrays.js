@@ -1,0 +1,35 @@
+// Arrays of the server by the digest of their bytes: fetched once, kept for every map on the page.
+const KEPT_BYTES = 96 * 2 ** 20;
+const known = new Map();
+let bytes = 0;
+
+// The array, if it is here already.
+export function here(digest) {
+  const found = known.get(digest);
+  if (found) {
+    known.delete(digest);
+    known.set(digest, found); // the last to be dropped
+  }
+  return found;
+}
+
+// A promise of the array; fails with "missing" where the server has it no longer.
+export async function fetched(digest, kind) {
+  const found = here(digest);
+  if (found) return found;
+  const response = await fetch(new URL(`api/array/${digest}`, document.baseURI));
+  // An unknown address gets the page itself, with status 200.
+  const ok = response.ok && response.headers.get("content-type") === "application/octet-stream";
+  if (!ok) throw new Error(response.status === 404 || response.ok ? "missing" : `status ${response.status}`);
+  const array = new { f: Float32Array, h: Uint16Array, i: Int32Array, b: Uint8Array }[kind](await response.arrayBuffer());
+  if (!known.has(digest)) {
+    known.set(digest, array);
+    bytes += array.byteLength;
+    for (const [oldest, value] of known) {
+      if (bytes <= KEPT_BYTES || oldest === digest) break;
+      known.delete(oldest);
+      bytes -= value.byteLength;
+    }
+  }
+  return array;
+}
