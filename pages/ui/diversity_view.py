@@ -104,7 +104,7 @@ def terms_maps(choices: Choices, made: Prepared, drawn: Map, at: int, row: int |
         _TERMS[0],
         alt=alt,
         pinned=row,
-        on_pin=None if row is None and drawn.method == "plane" else state.pin,
+        on_pin=None if drawn.method == "plane" else state.pin,
         selectable=False,
     )
     st.caption(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,7 +13,8 @@ from playwright.sync_api import Locator, Page
 
 from .server import settle
 
-MAP = ".st-key-map_figure .js-plotly-plot"
+MAPS = ".maps[data-drawn]:not([data-loading])"
+"""A map component that shows what it was told last."""
 HOSTILE = (
     "![x](http:__evil.example_p.png).png",
     "<img src=x onerror=alert(1)>.png",
@@ -56,8 +58,58 @@ def open_compare(page: Page, address: str, query: str = "") -> None:
 
 
 def wait_for_maps(page: Page) -> None:
-    page.wait_for_selector(f"{MAP} .main-svg", timeout=60_000)
+    page.wait_for_selector(MAPS, timeout=60_000)
     settle(page)
+    page.wait_for_selector(MAPS)
+
+
+def ask(page: Page, script: str, given: object = None, *, at: int = 0) -> Any:
+    """What `(view, given) => ...` says of a map component; see scripts/view.js."""
+    return page.locator(".maps").nth(at).evaluate(f"(root, given) => ({script})(root.usl, given)", given)
+
+
+def wait_until(page: Page, script: str, given: object = None, *, at: int = 0) -> None:
+    """Until `(view, given) => ...` holds for a map component."""
+    root = page.locator(".maps").nth(at).element_handle()
+    page.wait_for_function(f"([root, given]) => ({script})(root.usl, given)", arg=[root, given])
+
+
+def place_of(page: Page, row: int, *, panel: int = 0, at: int = 0) -> tuple[float, float]:
+    """Where a point of a map is on the screen."""
+    page.locator(".maps .stage").nth(at).scroll_into_view_if_needed()
+    x, y = ask(
+        page,
+        """(view, [panel, row]) => {
+            const [x, y] = view.toScreen(view.panels[panel], row), box = view.stage.getBoundingClientRect();
+            return [box.left + x, box.top + y];
+        }""",
+        [panel, row],
+        at=at,
+    )
+    return x, y
+
+
+def hover(page: Page, row: int, *, panel: int = 0, at: int = 0) -> str:
+    """Point at an image; returns what the card says once its picture is there."""
+    page.mouse.move(*place_of(page, row, panel=panel, at=at))
+    wait_until(
+        page,
+        """(view, row) => !view.card.element.hidden && view.card.element.dataset.row === String(row)
+            && view.card.picture.complete && view.card.picture.naturalWidth > 0 && view.card.lines.children.length > 1""",
+        row,
+        at=at,
+    )
+    return page.locator(".maps .card").nth(at).inner_text()
+
+
+def camera(page: Page, *, at: int = 0) -> list[float]:
+    """Middle and zoom of a map component."""
+    return ask(page, "view => [view.camera.x, view.camera.y, view.camera.zoom]", at=at)
+
+
+def drawn_picks(page: Page, *, panel: int = 0, at: int = 0) -> list[int]:
+    """The rows of the picks on a map, in the order of their ranks."""
+    return ask(page, "(view, panel) => view.panels[panel].spec.picks", panel, at=at)
 
 
 def picks(page: Page, method: str) -> list[int]:

@@ -53,11 +53,12 @@ class Server:
 
 
 @contextmanager
-def running_app(script: str = "app.py", **environment: str) -> Iterator[Server]:
-    """Start the app (or another script) on a free port of this machine; stop it afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def running_app(script: str = "app.py", *, port: int | None = None, **environment: str) -> Iterator[Server]:
+    """Start the app (or another script) on a free port of this machine, or on this one; stop it afterwards."""
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)],

@@ -18,8 +18,7 @@ from playwright.sync_api import expect
 import usl_core as usl
 from usl_core.images import open_image
 
-from .helpers import MAP, open_compare, picks, slider, wait_for_picks
-from .server import settle
+from .helpers import open_compare, picks, slider, wait_for_maps, wait_for_picks
 
 pytestmark = pytest.mark.browser
 
@@ -76,8 +75,7 @@ def test_dragging_lambda_changes_only_usl_and_the_address(page, address):
     assert after["Random"] == before["Random"]
     assert after["Stratified"] == before["Stratified"]
     page.reload()
-    page.wait_for_selector(f"{MAP} .main-svg")
-    settle(page)
+    wait_for_maps(page)
     assert picks(page, "USL") == after["USL"]
 
 
@@ -96,7 +94,20 @@ def test_keyboard_reaches_every_control(page, address):
             )
         )
     text = " | ".join(reached)
-    wanted = ["Budget", "Seed", "Neighbours", "Weight", "Power", "Copy link", "Random", "Density", "Reset axes"]
+    wanted = [
+        "Budget",
+        "Seed",
+        "Neighbours",
+        "Weight",
+        "Power",
+        "Copy link",
+        "Random",
+        "Density",
+        "Lasso",
+        "Zoom in",
+        "maps of the same",
+        "density peak",
+    ]
     for control in [*wanted, "Picks of Random", "Picks of Stratified", "Picks of USL", "picks.csv", "Write the report"]:
         assert control in text, (control, reached)
     assert reached.count("Picks of USL") == 1, "a gallery is one stop; arrow keys move inside"

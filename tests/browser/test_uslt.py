@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 import usl_core as usl
 
-from .helpers import button, picks, slider, wait_for_maps, wait_for_picks
+from .helpers import ask, button, drawn_picks, picks, slider, wait_for_maps, wait_for_picks
 from .server import Server, running_app, settle
 
 pytestmark = pytest.mark.browser
@@ -71,25 +71,27 @@ def test_a_finished_training_is_replayed(page: Page, server: Server):
     demo = usl.load_demo("digits")
     history = usl.train_uslt(demo.features, 12, usl.UsltParams(n_views=0, n_epochs=6), neighbors=demo.neighbors).history
     wait_for_picks(page, "USL-T", history[-1].picks.tolist())
-    expect(page.get_by_text("epoch 6:")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Epoch 6:")).to_be_visible(timeout=20_000)
     slider(page, "Replay: epoch").focus()
     page.keyboard.press("ArrowLeft")
-    expect(page.get_by_text("epoch 5:")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Epoch 5:")).to_be_visible(timeout=20_000)
+    settle(page)
+    assert drawn_picks(page) == history[4].picks.tolist()
 
 
 def test_compare_trains_with_one_click_and_draws_the_fourth_panel(page: Page, server: Server):
     methods = "&".join(f"methods={name}" for name in ("Random", "Stratified", "USL", "USL-T"))
     page.goto(f"{server.address}/compare?views=0&m=15&epochs=5&{methods}")
     wait_for_maps(page)
-    assert "USL-T pick" not in page.inner_text("[data-testid=stMain]")
+    assert ask(page, "view => view.panels.length") == 3
     page.get_by_role("button", name="Train USL-T with these settings").click()
     page.locator("ol[aria-label='Picks of USL-T']").wait_for(timeout=60_000)
     wait_for_maps(page)
     demo = usl.load_demo("digits")
     expected = usl.train_uslt(demo.features, 15, usl.UsltParams(n_views=0, n_epochs=5), neighbors=demo.neighbors)
     assert picks(page, "USL-T") == expected.last.picks.tolist()
-    box = page.locator(".st-key-maps").bounding_box()
-    assert page.locator(".st-key-maps").evaluate("frame => frame.scrollWidth <= frame.clientWidth + 1"), box
+    assert drawn_picks(page, panel=3) == picks(page, "USL-T")
+    assert page.locator(".st-key-compare-maps").evaluate("frame => frame.scrollWidth <= frame.clientWidth + 1")
 
 
 @pytest.mark.parametrize("width", [1440, 420])

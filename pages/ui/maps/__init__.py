@@ -27,7 +27,7 @@ from .content import Channel, Ground, Panel, check, chosen, payload
 __all__ = ["Channel", "Ground", "Panel", "ground_of", "selected", "show", "unselect"]
 
 SCRIPTS = Path(__file__).parent / "scripts"
-_FLAT, _SELECTED = "maps-flat", "maps-selected"
+_FLAT, _SELECTED, _AGAIN = "maps-flat", "maps-selected", "maps-again"
 # Streamlit sends these lines again with every change, so they only load the rest, which browsers keep.
 _LOADER = """const load = (address) => import(new URL(address, document.baseURI).href);
 export default function (given) {
@@ -89,7 +89,7 @@ def show(
         UslError: arrays, names or rows that do not belong together.
     """
     check(ground, panels, channels, colour)
-    n = len(ground.xy)
+    n, again = len(ground.xy), f"{_AGAIN}-{key}"
     rows = selected(key, ground) if selectable else None
     if st.session_state.get(_FLAT):
         fallback.show(key, ground, panels, channels, colour, alt=alt)
@@ -111,9 +111,13 @@ def show(
     def flat() -> None:
         st.session_state[_FLAT] = True
 
+    def offer_again() -> None:  # Streamlit calls the script only when something differs
+        st.session_state[again] = st.session_state.get(again, 0) + 1
+
     data = {
         **payload(ground, panels, channels, colour, theme=state.theme_name()),
         "script": script_url(),
+        "again": st.session_state.get(again, 0),
         "name": key,
         "alt": alt,
         "pinned": pinned,
@@ -124,7 +128,7 @@ def show(
         "height": panel_height,
     }
     _component(
-        key=key, data=data, on_pin_change=pin, on_select_change=select, on_flat_change=flat, on_missing_change=lambda: None
+        key=key, data=data, on_pin_change=pin, on_select_change=select, on_flat_change=flat, on_missing_change=offer_again
     )
     return rows
 

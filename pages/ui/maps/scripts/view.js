@@ -36,8 +36,7 @@ export class View {
     this.ground.addEventListener("webglcontextrestored", () => { this.points.build(); this.fill(); });
     this.resized = new ResizeObserver(() => this.lay());
     this.resized.observe(this.stage);
-    this.ratioChanged = () => this.lay();
-    window.addEventListener("resize", this.ratioChanged); // another screen may have finer pixels
+    this.watchRatio();
     listen(this);
     this.root.usl = this; // for tests and for the curious
   }
@@ -49,9 +48,17 @@ export class View {
     return element;
   }
 
+  // Another screen, or the browser's own zoom, may bring finer pixels without another size.
+  watchRatio() {
+    const query = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    const changed = () => { this.stopRatio(); this.watchRatio(); this.lay(); };
+    query.addEventListener("change", changed);
+    this.stopRatio = () => query.removeEventListener("change", changed);
+  }
+
   destroy() {
     this.resized.disconnect();
-    window.removeEventListener("resize", this.ratioChanged);
+    this.stopRatio();
     this.points.destroy();
   }
 
@@ -92,7 +99,6 @@ export class View {
     this.fill();
     toolbar(this);
     legend(this);
-    this.lay();
   }
 
   // Other coordinates: everything that hangs on the old ones goes.
@@ -125,7 +131,7 @@ export class View {
         this.points.setPalette(panel.palette, palette(channel, channel.places && here(channel.places), this.look, hidden));
       }
     }
-    this.ask();
+    this.lay();
   }
 
   channel(name) { return this.data.channels.find((channel) => channel.name === name); }
@@ -220,6 +226,7 @@ export class View {
 
   draw() {
     if (!this.data || !this.ratio || !this.root.isConnected) return;
+    if (this.ratio !== window.devicePixelRatio) return this.lay(); // not every browser tells of it
     this.paint(this.ratio);
     const context = this.over.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
