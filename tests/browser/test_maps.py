@@ -89,7 +89,6 @@ def test_points_are_coloured_by_their_density_and_picks_lie_on_top(page: Page, s
     open_compare(page, server.address, "?m=3&methods=USL&methods=Random")
     percentile = usl.density_percentile(usl.utility(digits.neighbors, 20))
     # Far in, a point is a disc of several pixels: its middle has the colour of the scale at its percentile.
-    page.evaluate("() => 0")
     ask(page, "view => { view.peaksShown = false; view.hiddenMethods.add('USL'); view.camera.zoom = 60; view.ask(); }")
     rng = np.random.default_rng(0)
     for row in rng.choice(len(percentile), 12, replace=False).tolist():
@@ -99,7 +98,7 @@ def test_points_are_coloured_by_their_density_and_picks_lie_on_top(page: Page, s
                 const { low, high } = view.grid, at = axis => (view.xy[2 * row + axis] - low[axis]) / (high[axis] - low[axis]);
                 view.lookAt(at(0), at(1));
                 view.draw();
-                const gl = view.points.gl, panel = view.panels[0], [x, y] = view.toScreen(panel, row), pixel = new Uint8Array(4);
+                const gl = view.points.gl, [x, y] = view.toScreen(view.panels[0], row), pixel = new Uint8Array(4);
                 gl.readPixels(Math.floor(x * view.ratio), view.ground.height - 1 - Math.floor(y * view.ratio), 1, 1,
                               gl.RGBA, gl.UNSIGNED_BYTE, pixel);
                 return [...pixel];
@@ -235,8 +234,9 @@ def test_a_click_pins_at_once_and_keeps_the_zoom(page: Page, server: Server, dig
     target = ask(
         page,
         """view => { const panel = view.panels[2];
+            const within = (at, from, length) => at > from + 20 && at < from + length - 20;
             return panel.spec.picks.find(row => { const [x, y] = view.toScreen(panel, row);
-                return x > panel.x + 20 && y > panel.y + 20 && x < panel.x + panel.width - 20 && y < panel.y + panel.height - 20; }); }""",
+                return within(x, panel.x, panel.width) && within(y, panel.y, panel.height); }); }""",
     )
     page.mouse.click(*place_of(page, target, panel=2))
     page.wait_for_url(f"**pin={target}*")
@@ -257,17 +257,16 @@ def test_legend_entries_dim_and_bring_back(page: Page, server: Server, digits):
     open_compare(page, server.address, "?colour=class&m=10")
     name = digits.images.class_names[3]
     entry = page.get_by_role("button", name=f"Dim or show class {name}")
-    count = """(view, code) => { const panel = view.panels[0], codes = view.codesOf(panel.channel);
-        const at = panel.channel.places, gl = view.points.gl; return [...view.hiddenCodes.get('class')]; }"""
-    assert ask(page, count) == []
+    hidden = "view => [...view.hiddenCodes.get('class')]"
+    assert ask(page, hidden) == []
     entry.click()
     assert entry.get_attribute("aria-pressed") == "false"
-    assert ask(page, count) == [4]
+    assert ask(page, hidden) == [4]
     # Points of the class fade; they are still there.
     row = int(np.flatnonzero(digits.images.labels == 3)[0])
     assert digits.images.paths[row] in hover(page, row)
     entry.click()
-    assert ask(page, count) == []
+    assert ask(page, hidden) == []
     page.get_by_role("button", name="the picks USL").click()
     assert ask(page, "view => [...view.hiddenMethods]") == ["USL"]
 
