@@ -120,7 +120,7 @@ def count_bars(
 
 def axis_lines(look: Theme) -> dict[str, Any]:
     """How the axes of a chart look that is not zoomed."""
-    return {"gridcolor": look.rule, "linecolor": look.rule, "zerolinecolor": look.rule, "fixedrange": True}
+    return {"gridcolor": look.rule, "linecolor": look.rule, "zerolinecolor": look.rule, "fixedrange": True, "automargin": True}
 
 
 def _mark(at: float, look: Theme) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .names import display_name
 from .palette import Theme, method_style
 from .types import FloatArray
 
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+_FONT = "'Source Sans', system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"  # the app's own, where it is there
 _TOP, _GAP, _BESIDE = 74, 30, 0.015  # pixels above, pixels between rows, share of the width between columns
 
 

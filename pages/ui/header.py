@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from usl_core.prepared import is_toy
+
 from . import parts
 from .text import plain
 
@@ -35,7 +37,11 @@ def facts_of(title: str, made: Prepared | None, drawn: Map | None = None) -> lis
     if made is None:
         return [title, "not encoded yet"]
     values = made.features.values
-    facts = [title, f"{len(values):,} images", f"{made.features.encoder}, {values.shape[1]} dimensions"]
+    facts = [
+        title,
+        f"{len(values):,} {'points' if is_toy(made.source) else 'images'}",
+        f"{made.features.encoder}, {values.shape[1]} dimensions",
+    ]
     shown = drawn or made.umap or made.pca
     return [*facts, shown.note]
 

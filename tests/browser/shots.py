@@ -14,7 +14,7 @@ from . import helpers
 from .server import ROOT, fresh_browser, running_app, settle
 
 WIDTHS = (1440, 420)
-_CHARTS = {"compare", "compare-class", "compare-pinned", "compare-folder"}
+_WITH_MAPS = ("compare", "compare-class", "compare-pinned", "compare-folder", "density", "diversity", "uslt-trained")
 
 
 def main() -> None:
@@ -90,6 +90,9 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
         "compare-class": lambda: page.goto(f"{address}/compare?data=shapes&colour=class&m=60"),
         "compare-pinned": lambda: page.goto(f"{address}/compare?data=shapes&pin=100&methods=Random&methods=USL&map=PCA"),
         "compare-not-encoded": lambda: page.goto(f"{address}/compare?encoder=torchvision:resnet18"),
+        "density": lambda: page.goto(f"{address}/density?pin=5"),
+        "diversity": lambda: page.goto(f"{address}/diversity"),
+        "diversity-toy": lambda: page.goto(f"{address}/diversity?on=moons"),
         "uslt": lambda: page.goto(f"{address}/uslt?m=15"),
         "uslt-trained": train,
         "uslt-collapsed": lambda: train("?views=0&talpha=0&t=1"),
@@ -105,8 +108,8 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
 
 def _shoot(page: Page, target: Path, width: int, *, settled: bool) -> None:
     page.wait_for_selector("h1, [data-testid=stAlert]", timeout=60_000)
-    if target.name.partition("-light")[0].partition("-dark")[0] in _CHARTS:
-        page.wait_for_selector(".st-key-map_figure .main-svg", timeout=60_000)
+    if target.name.partition("-light")[0].partition("-dark")[0].removesuffix("-toy") in _WITH_MAPS:
+        helpers.wait_for_maps(page)
     if settled:
         settle(page)
         page.wait_for_timeout(1200)

@@ -25,7 +25,7 @@ def show(key: str, ground: Ground, panels: Sequence[Panel], channels: Sequence[C
     )
     by_name = {channel.name: channel for channel in channels}
     drawn = sorted({panel.colour or colour for panel in panels}, key=[panel.colour or colour for panel in panels].index)
-    for at, name in enumerate(drawn):
+    for at, (column, name) in enumerate(zip(st.columns(len(drawn)), drawn, strict=True)):
         shown = [panel for panel in panels if (panel.colour or colour) == name]
         peaks = np.unique(np.concatenate([np.asarray(panel.peaks, dtype=np.int64) for panel in shown]))
         figure = figures.map_figure(
@@ -37,7 +37,7 @@ def show(key: str, ground: Ground, panels: Sequence[Panel], channels: Sequence[C
             max_points=MAX_POINTS,
             webgl=False,
         )
-        st.plotly_chart(figure, theme=None, key=f"{key}-flat-{at}", config=CONFIG, alt=alt)
+        column.plotly_chart(figure, theme=None, key=f"{key}-flat-{at}", config=CONFIG, alt=alt)
 
 
 def _panel(panel: Panel) -> figures.Panel:
@@ -52,5 +52,5 @@ def _facts(channel: Channel, n: int, peaks: list[int]) -> figures.MapFacts:
         return figures.MapFacts(paths=paths, percentile=np.zeros(n), clusters=np.asarray(channel.values), peaks=peaks)
     low, high = scale_of(channel)
     share = 100 * np.clip((np.nan_to_num(np.asarray(channel.values, dtype=float), nan=low) - low) / ((high - low) or 1), 0, 1)
-    title = f"{channel.name}: {low:.{channel.digits}f} to {high:.{channel.digits}f}"
+    title = f"{channel.name},<br>{low:.{channel.digits}f} to {high:.{channel.digits}f}"
     return figures.MapFacts(paths=paths, percentile=share, peaks=peaks, measured=title)
