@@ -1,4 +1,4 @@
-"""`python -m benchmarks` runs all groups; name some (start, app, selection, encoding, training, finetune) to run only those."""
+"""`python -m benchmarks` runs all groups; name some (start, app, ui, selection, encoding, training, finetune) for only those."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 
 from .harness import Row, table
 
-GROUPS = ("start", "app", "selection", "encoding", "training", "finetune")
+GROUPS = ("start", "app", "ui", "selection", "encoding", "training", "finetune")
 
 
 def main() -> int:

@@ -1,0 +1,13 @@
+"""Serves maps_page.py with the routes that the maps need."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from pages.ui.routes import MIDDLEWARE, ROUTES  # noqa: E402
+
+app = st.App(HERE / "maps_page.py", routes=ROUTES, middleware=MIDDLEWARE)

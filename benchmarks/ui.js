@@ -1,0 +1,97 @@
+// What the group "ui" runs inside the browser; see ui.py.
+
+// The picks as they stand on the screen; null while something is still to be drawn.
+window.shownPicks = () => {
+  const view = document.querySelector(".maps")?.usl;
+  if (view) return view.panels && view.frame === undefined ? JSON.stringify(view.panels.map((panel) => panel.spec.picks)) : null;
+  const traces = document.querySelector(".js-plotly-plot")?._fullData;
+  return traces ? JSON.stringify(traces.filter((trace) => / pick$/.test(trace.name)).map((trace) => [...trace.customdata])) : null;
+};
+
+// From now on: when a slider was let go, when its picks were on the screen, when the script had run to its end.
+window.watch = () => {
+  const before = shownPicks(), seen = (window.seen = {});
+  const let_go = () => (seen.released = performance.now());
+  for (const kind of ["pointerup", "keyup"]) addEventListener(kind, let_go, { capture: true });
+  const app = document.querySelector("[data-testid=stApp]");
+  const states = new MutationObserver(() => {
+    if (app.dataset.testScriptState === "notRunning") seen.idle = performance.now();
+  });
+  states.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] });
+  const look = () => {
+    const now = shownPicks();
+    if (seen.over) return;
+    if (seen.released && now !== null && now !== (seen.last ?? before)) {
+      seen.last = now;
+      requestAnimationFrame(() => requestAnimationFrame(() => (seen.pixels = performance.now())));
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+  seen.stop = () => {
+    seen.over = true;
+    states.disconnect();
+    for (const kind of ["pointerup", "keyup"]) removeEventListener(kind, let_go, { capture: true });
+  };
+};
+
+// Milliseconds from the first request for an array to the first picture; undefined until there is one.
+window.firstPicture = () => window.firstDrawn - Math.min(...performance.getEntriesByType("resource")
+  .filter((entry) => entry.name.includes("/api/array/")).map((entry) => entry.startTime));
+const waitForPicture = () => {
+  if (document.querySelector(".maps[data-drawn]:not([data-loading])")) {
+    requestAnimationFrame(() => requestAnimationFrame(() => (window.firstDrawn = performance.now())));
+  } else requestAnimationFrame(waitForPicture);
+};
+if (window === top) waitForPicture();
+
+// Frames per second of the maps while they are moved at every frame.
+window.panRate = (seconds) => new Promise((resolve) => {
+  const view = document.querySelector(".maps").usl, start = performance.now(), first = view.drawn;
+  let at = 0;
+  const step = () => {
+    if (performance.now() - start > 1000 * seconds) return resolve((view.drawn - first) / seconds);
+    view.pan(view.panels[0], at++ % 60 < 30 ? 4 : -4, 1);
+    requestAnimationFrame(step);
+  };
+  step();
+});
+
+// The same of a canvas that draws as many points into as many places and does nothing else.
+window.bareRate = ([seconds, n, panels, width, height, size]) => new Promise((resolve) => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  document.body.replaceChildren(canvas);
+  const gl = canvas.getContext("webgl2"), program = gl.createProgram();
+  const sources = [
+    [gl.VERTEX_SHADER, `attribute vec2 xy; uniform vec2 by; void main() { gl_Position = vec4(xy + by, 0, 1); gl_PointSize = ${size.toFixed(2)}; }`],
+    [gl.FRAGMENT_SHADER, "precision mediump float; void main() { gl_FragColor = vec4(0.2, 0.4, 0.7, 1); }"],
+  ];
+  for (const [kind, source] of sources) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, source);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program);
+  gl.useProgram(program);
+  gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+  gl.bufferData(gl.ARRAY_BUFFER, Float32Array.from({ length: 2 * n }, () => Math.random() + Math.random() - 1), gl.STATIC_DRAW);
+  const xy = gl.getAttribLocation(program, "xy"), by = gl.getUniformLocation(program, "by");
+  gl.enableVertexAttribArray(xy);
+  gl.vertexAttribPointer(xy, 2, gl.FLOAT, false, 0, 0);
+  const start = performance.now();
+  let frames = 0;
+  const step = () => {
+    if (performance.now() - start > 1000 * seconds) return resolve(frames / seconds);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    for (let panel = 0; panel < panels; panel++) {
+      gl.viewport(Math.round((panel * width) / panels), 0, Math.round(width / panels), height);
+      gl.uniform2f(by, 0.01 * Math.sin(frames / 10), 0);
+      gl.drawArrays(gl.POINTS, 0, n);
+    }
+    frames++;
+    requestAnimationFrame(step);
+  };
+  step();
+});
