@@ -1,4 +1,4 @@
-"""`python -m benchmarks` runs all groups; name some (start, app, ui, selection, encoding, training, finetune) for only those."""
+"""`python -m benchmarks` runs all groups, or those named (start, app, ui, selection, encoding, training, finetune)."""
 
 from __future__ import annotations
 

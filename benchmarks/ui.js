@@ -1,8 +1,15 @@
 // What the group "ui" runs inside the browser; see ui.py.
 
+// The first map component; it lives behind a shadow root.
+let host;
+window.maps = () => {
+  if (!host?.isConnected) host = [...document.querySelectorAll("*")].find((element) => element.shadowRoot?.querySelector(".maps"));
+  return host?.shadowRoot.querySelector(".maps");
+};
+
 // The picks as they stand on the screen; null while something is still to be drawn.
 window.shownPicks = () => {
-  const view = document.querySelector(".maps")?.usl;
+  const view = maps()?.usl;
   if (view) return view.panels && view.frame === undefined ? JSON.stringify(view.panels.map((panel) => panel.spec.picks)) : null;
   const traces = document.querySelector(".js-plotly-plot")?._fullData;
   return traces ? JSON.stringify(traces.filter((trace) => / pick$/.test(trace.name)).map((trace) => [...trace.customdata])) : null;
@@ -11,11 +18,13 @@ window.shownPicks = () => {
 // From now on: when a slider was let go, when its picks were on the screen, when the script had run to its end.
 window.watch = () => {
   const before = shownPicks(), seen = (window.seen = {});
-  const let_go = () => (seen.released = performance.now());
+  const let_go = () => Object.assign(seen, { released: performance.now(), ran: false, idle: undefined });
   for (const kind of ["pointerup", "keyup"]) addEventListener(kind, let_go, { capture: true });
   const app = document.querySelector("[data-testid=stApp]");
   const states = new MutationObserver(() => {
-    if (app.dataset.testScriptState === "notRunning") seen.idle = performance.now();
+    if (!seen.released) return;
+    if (app.dataset.testScriptState === "running") seen.ran = true;
+    else if (seen.ran || performance.now() - seen.released > 150) seen.idle ??= performance.now(); // later ones are of fragments
   });
   states.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] });
   const look = () => {
@@ -35,11 +44,13 @@ window.watch = () => {
   };
 };
 
+performance.setResourceTimingBufferSize(10000); // the galleries alone would fill it
+
 // Milliseconds from the first request for an array to the first picture; undefined until there is one.
 window.firstPicture = () => window.firstDrawn - Math.min(...performance.getEntriesByType("resource")
   .filter((entry) => entry.name.includes("/api/array/")).map((entry) => entry.startTime));
 const waitForPicture = () => {
-  if (document.querySelector(".maps[data-drawn]:not([data-loading])")) {
+  if (maps()?.matches("[data-drawn]:not([data-loading])")) {
     requestAnimationFrame(() => requestAnimationFrame(() => (window.firstDrawn = performance.now())));
   } else requestAnimationFrame(waitForPicture);
 };
@@ -47,7 +58,7 @@ if (window === top) waitForPicture();
 
 // Frames per second of the maps while they are moved at every frame.
 window.panRate = (seconds) => new Promise((resolve) => {
-  const view = document.querySelector(".maps").usl, start = performance.now(), first = view.drawn;
+  const view = maps().usl, start = performance.now(), first = view.drawn;
   let at = 0;
   const step = () => {
     if (performance.now() - start > 1000 * seconds) return resolve((view.drawn - first) / seconds);

@@ -82,13 +82,14 @@ def maps_of(
     coloured = DENSITY if colour in ("density", "pick frequency") else colour
     ground = maps.ground_of(choices, made, drawn)
     rows = maps.show("compare-maps", ground, panels, channels, coloured, alt=alt, pinned=pinned, on_pin=state.pin)
-    percentile = cached.density_percentiles(made, k)
-    with st.expander("The picks on the maps as a table"):
-        tables.rows(
-            ("Method", "Rank", "File", "Class", "Density percentile", "Cluster", "x", "y"),
-            _lines(made.images, percentile, drawn, selections),
-            label=alt,
-        )
+    folded = st.expander("The picks on the maps as a table", key="compare-table", on_change="rerun")
+    if folded.open:  # nobody's slider should wait for, or send, rows that are folded away
+        with folded:
+            tables.rows(
+                ("Method", "Rank", "File", "Class", "Density percentile", "Cluster", "x", "y"),
+                _lines(made.images, cached.density_percentiles(made, k), drawn, selections),
+                label=alt,
+            )
     return rows
 
 
