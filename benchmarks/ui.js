@@ -7,10 +7,10 @@ window.maps = () => {
   return host?.shadowRoot.querySelector(".maps");
 };
 
-// The picks as they stand on the screen; null while something is still to be drawn.
+// The picks and colours as they stand on the screen; null while something is still to be drawn.
 window.shownPicks = () => {
   const view = maps()?.usl;
-  if (view) return view.panels && view.frame === undefined ? JSON.stringify(view.panels.map((panel) => panel.spec.picks)) : null;
+  if (view) return view.panels && view.frame === undefined ? JSON.stringify(view.panels.map((panel) => [panel.spec.picks, panel.codes])) : null;
   const traces = document.querySelector(".js-plotly-plot")?._fullData;
   return traces ? JSON.stringify(traces.filter((trace) => / pick$/.test(trace.name)).map((trace) => [...trace.customdata])) : null;
 };

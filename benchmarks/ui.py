@@ -248,9 +248,9 @@ def _burst(page: Page, traffic: _Traffic, label: str, at: int) -> float:
 
 
 def _seen(page: Page) -> tuple[float, float | None]:
-    """Seconds to the end, and to the picks; half a second after both, before the page begins to count seeds."""
+    """Seconds to the end, and to the picks; a quarter of a second after both, before the page begins to count seeds."""
     page.wait_for_function(
-        """() => seen.idle && performance.now() - Math.max(seen.idle, seen.pixels ?? 0) > 500
+        """() => seen.idle && performance.now() - Math.max(seen.idle, seen.pixels ?? 0) > 250
             && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'""",
         timeout=120_000,
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .density import density_percentile, mean_distance, usable_neighbors
+from .density import density_percentile, mean_distance, usable_neighbors, utility
 from .distances import blocks, sq_distances
 from .errors import UslError
 from .types import FloatArray, IntArray, Neighbors, Selection
@@ -146,6 +146,7 @@ def score_selection(
     n_classes: int | None = None,
     n_neighbors: int = 20,
     radius: float | None = None,
+    percentile: Any = None,
 ) -> Scorecard:
     """Score the picks.
 
@@ -157,6 +158,7 @@ def score_selection(
         n_classes: number of classes; default: largest id + 1.
         n_neighbors: k of the density percentile and of the default radius.
         radius: r; default: `default_radius`.
+        percentile: (n,) density percentiles at that k, where they are known; default: computed.
 
     Returns:
         Scorecard.
@@ -173,13 +175,16 @@ def score_selection(
     k = max(usable_neighbors(neighbors, n_neighbors), 1)
     r = default_radius(neighbors, k) if radius is None else real_number(radius, "radius", 0)
     place, dist = nearest_pick(x, picks)
-    percentile = density_percentile(-mean_distance(neighbors, k))
+    if percentile is None:
+        percentile = density_percentile(utility(neighbors, k))
+    elif np.shape(percentile) != (len(x),):
+        raise UslError(f"percentile must have one value per image ({len(x)}) but has shape {np.shape(percentile)}")
     return Scorecard(
         coverage=float((dist <= r).mean()),
         k_center_radius=float(dist.max()),
         mean_pick_distance=float(dist.mean(dtype=np.float64)),
         redundancy=float((nearest_other_pick(x[picks]) <= r).mean()) if len(picks) > 1 else 0.0,
-        density_percentile=float(percentile[picks].mean()),
+        density_percentile=float(np.asarray(percentile)[picks].mean()),
         radius=r,
         **_class_scores(labels, n_classes, picks, place),
     )

@@ -14,7 +14,7 @@ import usl_core as usl
 from usl_core.clustering import Clustering, KmeansInit
 from usl_core.density import Estimate
 from usl_core.image_records import images_version
-from usl_core.metrics import Scorecard
+from usl_core.metrics import Scorecard, default_radius
 from usl_core.prepared import TOY_PREFIX, Prepared, is_demo, known_images, load_prepared
 from usl_core.rounds import Rounds, rounds_of
 from usl_core.selection.usl import UslParams
@@ -129,7 +129,14 @@ def _scored(made: Prepared, chosen: Selection, n_neighbors: int) -> Scorecard:
         labels=made.images.labels,
         n_classes=len(made.images.class_names) or None,
         n_neighbors=n_neighbors,
+        radius=_radius(made.features.fingerprint, made, n_neighbors),
+        percentile=density_percentiles(made, n_neighbors),
     )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _radius(fingerprint: str, _made: Prepared, n_neighbors: int) -> float:
+    return default_radius(_made.neighbors, n_neighbors)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

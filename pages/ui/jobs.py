@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -14,7 +15,8 @@ from .text import plain
 
 _LEFT = "jobs-left"
 _BACKGROUND = "background-job"
-_TICKS = "background-ticks"
+_ASKED = "background-asked"
+_STILL = 2.0  # seconds
 
 
 def session() -> str:
@@ -127,8 +129,8 @@ def _left() -> set[str]:
 
 
 def background(key: str, task: str, arguments: Mapping[str, Any], doing: str) -> Job | None:
-    """A job that nobody asks for and nobody waits for. It starts when its arguments have stood still for a second, so that
-    a slider on the move starts none, and is dropped when they change.
+    """A job that nobody asks for and nobody waits for. It starts when its arguments have stood still for two seconds, so
+    that a slider on the move starts none, and is dropped when they change.
 
     Returns:
         The job if it is done.
@@ -148,12 +150,13 @@ def background(key: str, task: str, arguments: Mapping[str, Any], doing: str) ->
 
 @st.fragment(run_every=1.0)
 def _follow_background(key: str, task: str, arguments: Mapping[str, Any], doing: str) -> None:
-    asked, ticks = st.session_state.get(_TICKS, (key, 0))
-    ticks = ticks + 1 if asked == key else 1
-    st.session_state[_TICKS] = (key, ticks)
+    asked, since = st.session_state.get(_ASKED, ("", 0.0))
+    if asked != key:
+        since = time.monotonic()
+        st.session_state[_ASKED] = (key, since)
     job = pool().find(key)
     if job is not None and job.status in ("done", "failed"):
         st.rerun()
-    if (job is None or not job.active) and ticks > 1:
+    if (job is None or not job.active) and time.monotonic() - since > _STILL:
         job = pool().start(key, task, arguments, session())
     st.caption(f":material/hourglass_top: {doing}" + (f", {job.fraction:.0%}" if job is not None else ""))

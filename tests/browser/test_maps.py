@@ -97,7 +97,7 @@ def test_points_are_coloured_by_their_density_and_picks_lie_on_top(page: Page, s
             """async (view, row) => {
                 const { low, high } = view.grid, at = axis => (view.xy[2 * row + axis] - low[axis]) / (high[axis] - low[axis]);
                 view.lookAt(at(0), at(1));
-                view.draw();
+                view.painted = ''; view.draw();
                 const gl = view.points.gl, [x, y] = view.toScreen(view.panels[0], row), pixel = new Uint8Array(4);
                 gl.readPixels(Math.floor(x * view.ratio), view.ground.height - 1 - Math.floor(y * view.ratio), 1, 1,
                               gl.RGBA, gl.UNSIGNED_BYTE, pixel);
@@ -466,7 +466,7 @@ def test_nine_panels_and_many_page_changes_lose_no_context(browser: BrowserConte
         page.goto(nine.address)
         wait_for_maps(page)
         assert ask(page, "view => view.panels.length") == 9
-        coloured = """view => { view.draw(); const gl = view.points.gl;
+        coloured = """view => { view.painted = ''; view.draw(); const gl = view.points.gl;
             return view.panels.map(panel => {
                 const [w, h] = [Math.floor(panel.width * view.ratio), Math.floor(panel.height * view.ratio)];
                 const pixels = new Uint8Array(4 * w * h);
@@ -513,7 +513,7 @@ def test_a_context_that_is_lost_comes_back(page: Page, server: Server):
     )
     wait_until(
         page,
-        """view => { view.draw(); const gl = view.points.gl;
+        """view => { view.painted = ''; view.draw(); const gl = view.points.gl;
             const pixels = new Uint8Array(4 * view.ground.width * view.ground.height);
             gl.readPixels(0, 0, view.ground.width, view.ground.height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
             return pixels.some(value => value > 0); }""",

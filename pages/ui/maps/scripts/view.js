@@ -31,9 +31,10 @@ export class View {
     this.hiddenMethods = new Set();
     this.peaksShown = true;
     this.drawn = 0;
+    this.painted = ""; // what the points on the screen were drawn for
     this.points = new Points(this.ground); // throws without WebGL
     this.ground.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    this.ground.addEventListener("webglcontextrestored", () => { this.points.build(); this.fill(); });
+    this.ground.addEventListener("webglcontextrestored", () => { this.points.build(); this.painted = ""; this.fill(); });
     this.resized = new ResizeObserver(() => this.lay());
     this.resized.observe(this.stage);
     this.watchRatio();
@@ -119,6 +120,7 @@ export class View {
     if (!this.placed || !this.points.places) {
       this.points.setPlaces(this.xy);
       this.placed = true;
+      this.painted = "";
     }
     this.points.setMask(this.selection && this.selection.map((inside) => (inside ? 255 : DIM)));
     this.panels = this.data.panels.map((spec, index) => ({ spec, index, channel: this.channel(spec.colour ?? this.data.colour) }));
@@ -158,7 +160,9 @@ export class View {
     this.ratio = window.devicePixelRatio || 1;
     for (const canvas of [this.ground, this.over]) {
       const [w, h] = [Math.round(width * this.ratio), Math.round(total * this.ratio)];
-      if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+      if (canvas.width === w && canvas.height === h) continue;
+      [canvas.width, canvas.height] = [w, h];
+      this.painted = ""; // which has wiped it
     }
     this.ask();
   }
@@ -249,6 +253,10 @@ export class View {
       const [x, y, width, height] = [panel.x, panel.y, panel.width, panel.height].map((value) => Math.round(value * ratio));
       return { x, y, width, height, codes: panel.codes, palette: panel.palette, camera: [sx, sy, -cx * sx, -cy * sy] };
     });
+    // Other picks leave the points alone, which are most of the work; the browser goes on showing them.
+    const wanted = JSON.stringify([ratio, size, panels, this.data.xy, this.data.selected]);
+    if (wanted === this.painted) return;
+    this.painted = wanted;
     this.points.draw(panels, size * ratio);
   }
 
@@ -264,6 +272,7 @@ export class View {
     this.paint(ratio);
     context.drawImage(this.ground, 0, 0);
     [this.ground.width, this.ground.height] = size;
+    this.painted = "";
     context.scale(ratio, ratio);
     overlay.draw(context, this, this.placedPanels());
     this.ask();
