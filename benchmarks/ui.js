@@ -12,7 +12,7 @@ window.shownPicks = () => {
   const view = maps()?.usl;
   if (view) return view.panels && view.frame === undefined ? JSON.stringify(view.panels.map((panel) => [panel.spec.picks, panel.codes])) : null;
   const traces = document.querySelector(".js-plotly-plot")?._fullData;
-  return traces ? JSON.stringify(traces.filter((trace) => / pick$/.test(trace.name)).map((trace) => [...trace.customdata])) : null;
+  return traces ? JSON.stringify(traces.filter((trace) => / pick$/.test(trace.name)).map((trace) => Array.from(trace.x))) : null;
 };
 
 // From now on: when a slider was let go, when its picks were on the screen, when the script had run to its end.

@@ -161,9 +161,9 @@ def _drawing_rows(repeats: int) -> list[Row]:
         pixels, memory = {}, {}
         for how in ("maps", "plotly"):
             with _opened(f"{server.address}/?how={how}&n={_N}") as (page, traffic):
-                pixels[how] = _to_pixels(_moves(page, traffic, ("Shift",), repeats)["Shift"])
+                pixels[how] = _to_pixels(_moves(page, traffic, ("Shift",), repeats, changing=True)["Shift"])
             with _opened(f"{server.address}/?how={how}&n={_MANY}") as (page, traffic):
-                _moves(page, traffic, ("Shift",), 2)
+                _moves(page, traffic, ("Shift",), 2, changing=True)
                 memory[how] = _memory_mb()
     many = f"{_PANELS} x {_MANY:,} points"
     return [
@@ -214,17 +214,19 @@ def _first_picture(address: str) -> float:
         return page.evaluate("firstPicture()") / 1000
 
 
-def _moves(page: Page, traffic: _Traffic, labels: tuple[str, ...], repeats: int) -> dict[str, list[_Move]]:
+def _moves(
+    page: Page, traffic: _Traffic, labels: tuple[str, ...], repeats: int, *, changing: bool = False
+) -> dict[str, list[_Move]]:
     """Each slider moved to new values; they take turns, so that a slow minute of the machine falls on all of them."""
     places = [0.15 + 0.6 * at / repeats for at in range(repeats)]
     moves: dict[str, list[_Move]] = {label: [] for label in labels}
     for place in places[::2] + places[1::2]:
         for label in labels:
-            moves[label].append(_drag(page, traffic, label, place))
+            moves[label].append(_drag(page, traffic, label, place, changing=changing))
     return moves
 
 
-def _drag(page: Page, traffic: _Traffic, label: str, place: float) -> _Move:
+def _drag(page: Page, traffic: _Traffic, label: str, place: float, *, changing: bool) -> _Move:
     all_before, maps_before = traffic.all, traffic.maps
     page.evaluate("watch()")
     handle = slider(page, label)
@@ -234,7 +236,7 @@ def _drag(page: Page, traffic: _Traffic, label: str, place: float) -> _Move:
         if handle.input_value() != before:
             break
         page.wait_for_timeout(300)  # the handle moved away under the mouse
-    whole, pixels = _seen(page)
+    whole, pixels = _seen(page, changing=changing)
     return _Move(whole, pixels, traffic.all - all_before, traffic.maps - maps_before)
 
 
@@ -262,14 +264,17 @@ def _burst(page: Page, traffic: _Traffic, label: str, at: int) -> float:
     return _seen(page)[0]
 
 
-def _seen(page: Page) -> tuple[float, float | None]:
+def _seen(page: Page, *, changing: bool = False) -> tuple[float, float | None]:
     """Seconds to the end, and to the picks; a quarter of a second after both, before the page begins to count seeds."""
     page.wait_for_function(
-        """() => seen.idle && performance.now() - Math.max(seen.idle, seen.pixels ?? 0) > 250
+        """(changing) => (seen.pixels || (seen.idle && !changing)) && performance.now() - Math.max(seen.idle ?? 0, seen.pixels ?? 0) > 250
             && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'""",
-        timeout=30_000,
+        arg=changing,
+        timeout=60_000,
     )
-    released, idle, pixels = page.evaluate("() => { seen.stop(); return [seen.released, seen.idle, seen.pixels ?? null]; }")
+    released, idle, pixels = page.evaluate(
+        "() => { seen.stop(); return [seen.released, seen.idle ?? seen.pixels, seen.pixels ?? null]; }"
+    )
     whole = max(idle, pixels or 0) - released
     return whole / 1000, None if pixels is None else (pixels - released) / 1000
 
