@@ -4,6 +4,7 @@ the script, beside a slider that changes nothing; beside plotly; frames, first p
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -267,7 +268,8 @@ def _burst(page: Page, traffic: _Traffic, label: str, at: int) -> float:
 def _seen(page: Page, *, changing: bool = False) -> tuple[float, float | None]:
     """Seconds to the end, and to the picks; a quarter of a second after both, before the page begins to count seeds."""
     page.wait_for_function(
-        """(changing) => (seen.pixels || (seen.idle && !changing)) && performance.now() - Math.max(seen.idle ?? 0, seen.pixels ?? 0) > 250
+        """(changing) => (seen.pixels || (seen.idle && !changing))
+            && performance.now() - Math.max(seen.idle ?? 0, seen.pixels ?? 0) > 250
             && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'""",
         arg=changing,
         timeout=60_000,
@@ -296,13 +298,16 @@ def _memory_mb() -> dict[str, float]:
     largest: dict[str, float] = {}
     for pid in _descendants(os.getpid()):
         try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
             status = Path(f"/proc/{pid}/status").read_text()
         except FileNotFoundError:  # ended meanwhile
             continue
-        kind = next((part.removeprefix(b"--type=").decode() for part in command if part.startswith(b"--type=")), "")
+        kind = re.search(rb"--type=([\w-]+)", command)  # some of them are one string, some are many
+        if kind is None:
+            continue
+        name = kind[1].decode()
         resident = next((line for line in status.splitlines() if line.startswith("VmRSS")), "VmRSS 0")
-        largest[kind] = max(largest.get(kind, 0), int(resident.split()[1]) / 1024)
+        largest[name] = max(largest.get(name, 0), int(resident.split()[1]) / 1024)
     return largest
 
 
