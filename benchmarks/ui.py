@@ -84,7 +84,7 @@ def _compare_rows(repeats: int) -> list[Row]:
         cache = {"USL_CACHE_DIR": str(root / "cache"), "USL_DATA_ROOTS": str(root)}
         with patch.dict(os.environ, cache):
             name = make_folder(root, _N, n_neighbors=N_NEIGHBORS)
-            with running_app(**cache) as server:
+            with running_app(USL_CACHE_DIR=cache["USL_CACHE_DIR"], USL_DATA_ROOTS=cache["USL_DATA_ROOTS"]) as server:
                 address = f"{server.address}/compare?data={name}&map=PCA&m=40&{_METHODS}"
                 first = [_first_picture(address) for _ in range(5)]
                 with _opened(address) as (page, traffic):
