@@ -155,3 +155,13 @@ def test_only_this_machine_is_listened_on():
     assert config["server"]["address"] == "127.0.0.1"
     assert config["browser"]["gatherUsageStats"] is False
     assert json.dumps(config["server"]["allowedHosts"]) == '["127.0.0.1", "localhost"]'
+
+
+def test_the_table_of_the_picks_comes_when_it_is_unfolded(page, address):
+    open_compare(page, address, "?m=6")
+    folded = page.locator("[data-testid=stExpander]").filter(has_text="The picks on the maps as a table")
+    assert folded.locator("table").count() == 0
+    folded.locator("summary").click()
+    folded.locator("table").wait_for()
+    ranks = folded.locator("tbody tr").evaluate_all("rows => rows.map(row => row.cells[0].innerText + row.cells[1].innerText)")
+    assert ranks == [f"{method}{rank}" for method in ("Random", "Stratified", "USL") for rank in range(1, 7)]
