@@ -90,12 +90,12 @@ def place_of(page: Page, row: int, *, panel: int = 0, at: int = 0) -> tuple[floa
 
 
 def hover(page: Page, row: int, *, panel: int = 0, at: int = 0) -> str:
-    """Point at an image; returns what the card says once its picture is there."""
+    """Point at an image; returns what the card says once its picture and its name are there."""
     page.mouse.move(*place_of(page, row, panel=panel, at=at))
     wait_until(
         page,
         """(view, row) => !view.card.element.hidden && view.card.element.dataset.row === String(row)
-            && view.card.picture.complete && view.card.picture.naturalWidth > 0 && view.card.lines.children.length > 1""",
+            && view.card.picture.complete && view.card.picture.naturalWidth > 0 && view.card.element.ariaBusy === 'false'""",
         row,
         at=at,
     )

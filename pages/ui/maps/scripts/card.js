@@ -32,8 +32,10 @@ export class Card {
     if (data.thumbnails) this.picture.src = new URL(data.thumbnails.replace("{row}", row), document.baseURI).href;
     const head = (words) => [words.file, words.class].filter(Boolean);
     this.write([...head(told.get(`${data.words} ${row}`) ?? {}), ...facts]);
+    this.element.setAttribute("aria-busy", "true"); // until the server told the name
     const words = data.words ? await about(data.words, row) : {};
-    if (this.row !== row) return;
+    if (this.row !== row || this.panel !== panel.index) return;
+    this.element.setAttribute("aria-busy", "false");
     this.write([...head(words), ...facts]);
     this.place(view, place);
     then?.([...head(words), ...facts].join(", "));
