@@ -113,6 +113,31 @@ def test_points_are_coloured_by_their_density_and_picks_lie_on_top(page: Page, s
         assert np.abs(np.array(shown[:3]) / (shown[3] / 255) - exact).max() < 60, (row, shown, exact)
 
 
+def test_panels_that_look_alike_share_their_pixels_exactly(page: Page, server: Server):
+    open_compare(page, server.address)
+    drawings = """view => {
+        const gl = view.points.gl, { ratio } = view, all = view.points.draw;
+        const read = () => view.panels.map(panel => {
+            const [w, h] = [panel.width, panel.height].map(value => Math.round(value * ratio)), pixels = new Uint8Array(4 * w * h);
+            const bottom = view.ground.height - Math.round(panel.y * ratio) - h;
+            gl.readPixels(Math.round(panel.x * ratio), bottom, w, h, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+            return [...pixels]; });
+        const shown = () => { view.painted = ''; view.draw(); return read(); };
+        const copied = shown();
+        view.points.draw = function (panels, size) { // no two of them alike
+            all.call(this, panels.map((panel, at) => ({ ...panel, camera: panel.camera.map(value => value * (1 + at * 1e-12)) })), size); };
+        const apart = shown();
+        view.points.draw = all;
+        shown();
+        return [copied, apart]; }"""
+    copied, apart = (np.array(drawing) for drawing in ask(page, drawings))
+    assert copied.shape == apart.shape
+    assert len(copied) == 3
+    assert (copied[0] > 0).mean() > 0.02
+    assert (copied == copied[0]).all()
+    assert (np.abs(copied - apart).max(axis=-1) > 0).mean() == 0 or (np.abs(copied - apart) > 8).mean() < 1e-3
+
+
 def test_the_hover_card_shows_the_image_itself_and_its_facts(page: Page, server: Server, digits):
     open_compare(page, server.address, "?m=5&data=digits")
     percentile = usl.density_percentile(usl.utility(digits.neighbors, 20))

@@ -24,6 +24,15 @@ void main() {
   float alpha = tint.a * inside;
   colour = vec4(tint.rgb * alpha, alpha);
 }`;
+// A panel that looks like another one takes its pixels: most of the work is drawing points.
+const WHOLE = `#version 300 es
+void main() { gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0, 0.0, 1.0); }`;
+const SAME = `#version 300 es
+precision highp float;
+uniform sampler2D sheet;
+uniform ivec2 corner;
+out vec4 colour;
+void main() { colour = texelFetch(sheet, ivec2(gl_FragCoord.xy) - corner, 0); }`;
 const KEPT = 24; // colourings on the card
 
 export class NoWebGL extends Error {}
@@ -40,7 +49,9 @@ export class Points {
   // Everything that a lost context takes with it.
   build() {
     const gl = this.gl;
-    this.program = link(gl);
+    this.program = link(gl, VERTEX, FRAGMENT);
+    this.copying = link(gl, WHOLE, SAME);
+    this.corner = gl.getUniformLocation(this.copying, "corner");
     this.at = Object.fromEntries(["place", "code", "shown"].map((name) => [name, gl.getAttribLocation(this.program, name)]));
     this.uniform = Object.fromEntries(["camera", "size", "colours"].map((name) => [name, gl.getUniformLocation(this.program, name)]));
     this.codes = new Map();
@@ -82,12 +93,8 @@ export class Points {
       gl.deleteTexture(texture);
       this.palettes.delete(oldest);
     }
-    const texture = gl.createTexture();
-    gl.bindTexture(gl.TEXTURE_2D, texture);
+    this.palettes.set(key, sharp(gl));
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 256, 0, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
-    this.palettes.set(key, texture);
   }
 
   hasPalette(key) { return this.palettes.has(key); }
@@ -109,17 +116,45 @@ export class Points {
       gl.disableVertexAttribArray(this.at.shown);
       gl.vertexAttrib1f(this.at.shown, 1);
     }
+    const alike = new Map();
     for (const panel of panels) {
       const codes = this.codes.get(panel.codes), palette = this.palettes.get(panel.palette);
       if (!codes || !palette) continue;
+      const look = [panel.codes, panel.palette, panel.width, panel.height, ...panel.camera].join(" ");
+      if (alike.has(look)) {
+        alike.get(look).push(panel);
+        continue;
+      }
+      alike.set(look, [panel]);
       this.attribute(this.at.code, codes, 1, gl.UNSIGNED_SHORT, false);
       gl.bindTexture(gl.TEXTURE_2D, palette);
-      const bottom = this.canvas.height - panel.y - panel.height;
-      gl.viewport(panel.x, bottom, panel.width, panel.height);
-      gl.scissor(panel.x, bottom, panel.width, panel.height);
+      this.into(panel);
       gl.uniform4fv(this.uniform.camera, panel.camera);
       gl.drawArrays(gl.POINTS, 0, this.n);
     }
+    for (const [drawn, ...others] of alike.values()) if (others.length) this.copy(drawn, others);
+  }
+
+  copy(drawn, others) {
+    const gl = this.gl;
+    gl.useProgram(this.copying);
+    const sheet = sharp(gl);
+    gl.copyTexImage2D(gl.TEXTURE_2D, 0, gl.RGBA, drawn.x, this.bottom(drawn), drawn.width, drawn.height, 0);
+    for (const panel of others) {
+      this.into(panel); // which is still empty, so that blending leaves the pixels as they are
+      gl.uniform2i(this.corner, panel.x, this.bottom(panel));
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+    }
+    gl.deleteTexture(sheet);
+  }
+
+  // WebGL counts from below.
+  bottom(panel) { return this.canvas.height - panel.y - panel.height; }
+
+  into(panel) {
+    const place = [panel.x, this.bottom(panel), panel.width, panel.height];
+    this.gl.viewport(...place);
+    this.gl.scissor(...place);
   }
 
   destroy() { this.gl.getExtension("WEBGL_lose_context")?.loseContext(); }
@@ -144,9 +179,18 @@ export class Points {
   }
 }
 
-function link(gl) {
+// A new texture, bound, whose texels are read as they are.
+function sharp(gl) {
+  const texture = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, texture);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+  return texture;
+}
+
+function link(gl, vertex, fragment) {
   const program = gl.createProgram();
-  for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
+  for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
     const shader = gl.createShader(kind);
     gl.shaderSource(shader, source);
     gl.compileShader(shader);
