@@ -43,20 +43,22 @@ with errors.shown(way_out=True):
     if wanted == "umap":
         maps_job.show(choices, made)
 
-    trained = None
+    trained, its_card = None, None
     if "usl-t" in methods:
-        trained = training.for_compare(choices, made)
-        if trained is None:
+        if found := training.for_compare(choices, made):
+            trained, its_card = found
+        else:
             methods.remove("usl-t")
             if not methods:
                 st.stop()
 
     row = state.pinned(len(images))
-    selections, cards = cached.selections_and_scores(made, choices, methods, trained)
+    selections = cached.selections(made, choices, methods, trained)
     titles = {method: method_style(method).label for method in methods}
     percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
-    picked = scores.pick_shares(choices, made, cards) if colour == "pick frequency" else {}
+    picked = scores.pick_shares(choices, made, methods) if colour == "pick frequency" else {}
     marked = charts.maps_of(choices, made, drawn, selections, colour, row, picked)
+    cards = cached.scorecards(made, choices, methods, its_card)  # while the browser draws the maps
     chosen.show("compare-maps", choices.data, images, marked, percentiles, selections, row)
     for note in dict.fromkeys(note for found in selections.values() for note in found.notes):
         st.caption(f":material/info: {note}")

@@ -264,17 +264,14 @@ def scorecard(made: Prepared, choices: Choices, method: str) -> Scorecard:
     return _score(made.features.fingerprint, made, method, choices.budget, choices.seed, params, choices.params.n_neighbors)
 
 
-def selections_and_scores(
-    made: Prepared, choices: Choices, methods: list[str], trained: tuple[Selection, Scorecard] | None
-) -> tuple[dict[str, Selection], dict[str, Scorecard]]:
-    """Picks and numbers by method; `trained` are those of USL-T."""
-    by_method = {
-        method: trained
-        if method == "usl-t" and trained
-        else (selection(made, choices, method), scorecard(made, choices, method))
-        for method in methods
-    }
-    return {method: pair[0] for method, pair in by_method.items()}, {method: pair[1] for method, pair in by_method.items()}
+def selections(made: Prepared, choices: Choices, methods: list[str], trained: Selection | None) -> dict[str, Selection]:
+    """Picks by method; `trained` are those of USL-T."""
+    return {m: trained if m == "usl-t" and trained else selection(made, choices, m) for m in methods}
+
+
+def scorecards(made: Prepared, choices: Choices, methods: list[str], trained: Scorecard | None) -> dict[str, Scorecard]:
+    """Numbers by method; `trained` are those of USL-T."""
+    return {m: trained if m == "usl-t" and trained else scorecard(made, choices, m) for m in methods}
 
 
 def _params(choices: Choices, method: str) -> UslParams | None:
