@@ -39,15 +39,7 @@ def show(choices: Choices, made: Prepared, selections: Mapping[str, Selection], 
     params = selections[method].params
     commands = [
         select_command(made.source, method, choices.budget, choices.seed, choices.encoder, params),
-        compare_command(
-            made.source,
-            list(selections),
-            choices.budget,
-            choices.seed,
-            choices.encoder,
-            _params(selections),
-            map_method,
-        ),
+        _compare_command(choices, made, selections, map_method),
     ]
     st.caption("The same from the command line: the picks of this method, and the report")
     st.code("\n".join(commands), language=None, wrap_lines=True)
@@ -92,15 +84,7 @@ def _report(choices: Choices, made: Prepared, selections: Mapping[str, Selection
         "seed": choices.seed,
         "map_method": map_method,
         "title": sources.title_of(choices.data),
-        "command": compare_command(
-            made.source,
-            list(selections),
-            choices.budget,
-            choices.seed,
-            choices.encoder,
-            _params(selections),
-            map_method,
-        ),
+        "command": _compare_command(choices, made, selections, map_method),
     }
     st.caption("One page with these maps, galleries and scores; it opens anywhere, offline.")
     job = jobs.section(
@@ -113,6 +97,11 @@ def _report(choices: Choices, made: Prepared, selections: Mapping[str, Selection
         quiet=True,
     )
     _link(job, "report.html")
+
+
+def _compare_command(choices: Choices, made: Prepared, selections: Mapping[str, Selection], map_method: str) -> str:
+    methods, params = list(selections), _params(selections)
+    return compare_command(made.source, methods, choices.budget, choices.seed, choices.encoder, params, map_method)
 
 
 def _params(selections: Mapping[str, Selection]) -> dict[str, UslParams | UsltParams]:

@@ -118,14 +118,16 @@ def test_panels_that_look_alike_share_their_pixels_exactly(page: Page, server: S
     drawings = """view => {
         const gl = view.points.gl, { ratio } = view, all = view.points.draw;
         const read = () => view.panels.map(panel => {
-            const [w, h] = [panel.width, panel.height].map(value => Math.round(value * ratio)), pixels = new Uint8Array(4 * w * h);
+            const [w, h] = [panel.width, panel.height].map(value => Math.round(value * ratio));
+            const pixels = new Uint8Array(4 * w * h);
             const bottom = view.ground.height - Math.round(panel.y * ratio) - h;
             gl.readPixels(Math.round(panel.x * ratio), bottom, w, h, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
             return [...pixels]; });
         const shown = () => { view.painted = ''; view.draw(); return read(); };
         const copied = shown();
         view.points.draw = function (panels, size) { // no two of them alike
-            all.call(this, panels.map((panel, at) => ({ ...panel, camera: panel.camera.map(value => value * (1 + at * 1e-12)) })), size); };
+            const other = (camera, at) => camera.map(value => value * (1 + at * 1e-12));
+            all.call(this, panels.map((panel, at) => ({ ...panel, camera: other(panel.camera, at) })), size); };
         const apart = shown();
         view.points.draw = all;
         shown();
@@ -135,7 +137,7 @@ def test_panels_that_look_alike_share_their_pixels_exactly(page: Page, server: S
     assert len(copied) == 3
     assert (copied[0] > 0).mean() > 0.02
     assert (copied == copied[0]).all()
-    assert (np.abs(copied - apart).max(axis=-1) > 0).mean() == 0 or (np.abs(copied - apart) > 8).mean() < 1e-3
+    assert (np.abs(copied - apart) > 8).mean() < 1e-3, "drawn one by one, but for rounding"
 
 
 def test_the_hover_card_shows_the_image_itself_and_its_facts(page: Page, server: Server, digits):
