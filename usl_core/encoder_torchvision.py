@@ -68,7 +68,7 @@ class TorchvisionEncoder:
             UslError: no such device, bfloat16 where the device has none, or weights missing or damaged.
         """
         chosen = find_device(device)
-        _check_precision(chosen, precision)
+        check_precision(chosen, precision)
         on_note(f"loading {self.name}")
         return TorchModel(self._build(on_note), chosen, precision, self.facts.channels_last)
 
@@ -211,7 +211,7 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and _cpu_has_bfloat16()
 
 
-def _check_precision(device: torch.device, precision: str) -> None:
+def check_precision(device: torch.device, precision: str) -> None:
     if precision == "bfloat16" and not has_bfloat16(device):
         raise UslError(
             f"precision 'bfloat16' needs a device with bfloat16 instructions (AVX512_BF16 or AMX on a CPU), "

@@ -1,0 +1,182 @@
+"""Networks for pictures of 32 x 32 pixels: small enough to come with the program, or to be trained from a user's own images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .types import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+    from torch import nn
+
+    from .encoders import RawBlocks
+
+SIDE = 32
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+"""Of CIFAR-10's training images, in [0, 1]; any numbers near would do, but they must stay the same."""
+PREPROCESSING = f"rgb {SIDE}x{SIDE} bilinear antialiased, CIFAR-10 mean and std; version 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallNetwork:
+    """What is known of one network without importing torch.
+
+    Args:
+        build: makes it with random weights; (b, 3, 32, 32) in, (b, dim) out.
+        dim: length of its output.
+        title: what it is, in words.
+    """
+
+    build: Callable[[], nn.Module]
+    dim: int
+    title: str
+
+
+def _mini() -> nn.Module:
+    """Few channels where the picture is large: two cores encode thousands of pictures a second."""
+    from torch import nn
+
+    return nn.Sequential(
+        *_convolution(3, 32, 5, stride=2),
+        *_convolution(32, 64, 3),
+        *_convolution(64, 96, 3, stride=2),
+        _residual(96),
+        *_convolution(96, 128, 3, stride=2),
+        _residual(128),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+
+
+def _resnet18() -> nn.Module:
+    """With a first layer for small pictures, as is usual for CIFAR."""
+    from torch import nn
+    from torchvision.models import resnet18
+
+    network = resnet18(weights=None)
+    network.conv1 = nn.Conv2d(3, 64, 3, stride=1, padding=1, bias=False)
+    network.maxpool, network.fc = nn.Identity(), nn.Identity()
+    return network
+
+
+SMALL_NETWORKS: Mapping[str, SmallNetwork] = {
+    "mini": SmallNetwork(build=_mini, dim=128, title="seven convolutions, 0.4 million weights"),
+    "resnet18-32": SmallNetwork(build=_resnet18, dim=512, title="ResNet-18 for 32 x 32 pixels, 11 million weights"),
+}
+
+
+def _convolution(channels: int, out: int, size: int, stride: int = 1) -> list[nn.Module]:
+    from torch import nn
+
+    return [nn.Conv2d(channels, out, size, stride, size // 2, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
+
+
+def _residual(channels: int) -> nn.Module:
+    from torch import nn
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.change = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x + self.change(x)).relu()
+
+    return Residual()
+
+
+def small_pixels(image: Image) -> NDArray[np.uint8]:
+    """(32, 32, 3) uint8: the whole image, stretched where it is not square, so that nothing of it is lost."""
+    from PIL.Image import Resampling
+
+    return np.asarray(image.resize((SIDE, SIDE), Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def normalised(pixels: torch.Tensor) -> torch.Tensor:
+    """(b, 3, s, s) in [0, 1] to what the networks want, in the layout that suits their convolutions."""
+    import torch
+
+    mean, std = (pixels.new_tensor(value).view(1, 3, 1, 1) for value in (MEAN, STD))
+    return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+class SmallEncoder:
+    """One of the small networks with given weights.
+
+    Args:
+        name: full name of the encoder.
+        network: a key of `SMALL_NETWORKS`.
+        weights_id: tells these weights from others.
+        weights: the tensors by name, read when they are needed.
+    """
+
+    shard_size = 8192
+    decode_side = 2 * SIDE
+    view_strength = 1.0
+
+    def __init__(self, name: str, network: str, weights_id: str, weights: Callable[[], Mapping[str, np.ndarray]]) -> None:
+        self.name, self.network = name, network
+        self._weights_id, self._weights = weights_id, weights
+        self.dim = SMALL_NETWORKS[network].dim
+        self.zero_cause = f"{name} gives it a feature vector of zeros, which has no direction"
+
+    def identity(self, precision: str) -> tuple[str, ...]:
+        return (f"{self.network} with weights {self._weights_id}", PREPROCESSING, precision)
+
+    def prepare(self, image: Image) -> NDArray[np.uint8]:
+        return small_pixels(image)
+
+    def load(self, device: str, precision: str, on_note: Callable[[str], None]) -> SmallModel:
+        from .encoder_torchvision import check_precision, find_device
+
+        chosen = find_device(device)
+        check_precision(chosen, precision)
+        return SmallModel(self.build(), chosen, precision)
+
+    def finish(self, raw: RawBlocks, n: int, fit: tuple[RawBlocks, int] | None = None) -> FloatArray:
+        """The raw vectors are the features: (n, d) float32, not normalised yet."""
+        return np.concatenate([block.astype(np.float32) for block in raw()]).reshape(n, self.dim)
+
+    def build(self) -> nn.Module:
+        """The network on the CPU, in eval mode, float32."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):  # building draws weights, which the caller's generator must not notice
+            network = SMALL_NETWORKS[self.network].build()
+        network.load_state_dict({name: torch.tensor(np.asarray(value)) for name, value in self._weights().items()})
+        return network.float().eval().requires_grad_(False)
+
+
+class SmallModel:
+    """A small network on its device: uint8 pixels in, float32 vectors out.
+
+    Args:
+        network: in eval mode, float32.
+        device: where it goes.
+        precision: `float32` or `bfloat16`.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device, precision: str) -> None:
+        import torch
+
+        self.batch_size = 64 if device.type == "cpu" else 1024
+        self.overlap = device.type != "cpu"
+        self._device, self._precision = device, precision
+        self._network = network.to(device).to(memory_format=torch.channels_last)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> FloatArray:
+        """Feature vectors of (b, 32, 32, 3) uint8 pixels, as (b, d) float32, not normalised."""
+        import torch
+
+        with torch.inference_mode():
+            x = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float() / 255
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
+                y = self._network(normalised(x))
+            return y.float().cpu().numpy()
