@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import commands
+from . import commands, commands_pretrain
 from .errors import Cancelled, UslError
 
 _DESCRIPTION = """\
@@ -25,6 +25,8 @@ examples:
   python -m usl_core compare demo:digits --budget 20              on a bundled data set
   python -m usl_core train-uslt photos --budget 40 --out picks    USL-T, epoch by epoch
   python -m usl_core encode photos --encoder torchvision:resnet18 features only, into the cache
+  python -m usl_core pretrain photos --epochs 100 --out mine.safetensors
+                                                                  an encoder of your own, trained:mine, without labels
 
 A folder may also be a .zip archive, or demo:digits or demo:shapes. Class subfolders, if there are any, give labels.
 The cache lies in USL_CACHE_DIR, or where this platform keeps caches."""
@@ -38,6 +40,13 @@ Trains USL-T on cached features and prints what it has learnt after every epoch;
 in the cache, so that an interrupted training goes on with --resume and ends as if it had not been interrupted.
 With --mode finetune the encoder, one of torchvision's networks, is trained together with the heads, from the images; that wants
 a GPU, and the settings start from the released CIFAR-10 code. --export keeps it as an encoder."""
+
+_PRETRAIN_HELP = """\
+Learns features from the images themselves, without labels: SimCLR or MoCo v2 on pictures of 32 x 32 pixels. Says first how long
+it will take on this machine, and after every epoch the loss, the spread of the features (near 0: they have collapsed) and,
+where class folders tell the classes, how many images their 200 nearest others name rightly. The network appears among the
+encoders as trained:NAME. Every epoch is kept in the cache, so that an interrupted training goes on with --resume and ends as if
+it had not been interrupted."""
 
 _PRESET_HELP = "start from the formulas, the released CIFAR-10 code, or (USL-T only) the released ImageNet code"
 
@@ -121,11 +130,31 @@ def build_parser() -> argparse.ArgumentParser:
     _add_encoding(encode)
     encode.set_defaults(run=commands.run_encode)
 
+    _add_pretrain(actions.add_parser("pretrain", help="learn features", description=_PRETRAIN_HELP, formatter_class=raw))
+
     methods = actions.add_parser("methods", help="list the selection methods")
     methods.set_defaults(run=commands.run_methods)
     encoders = actions.add_parser("encoders", help="list the encoders")
     encoders.set_defaults(run=commands.run_encoders)
     return parser
+
+
+def _add_pretrain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", help="folder, .zip or demo:NAME")
+    parser.add_argument("--out", metavar="FILE", help="NAME.safetensors: write it there too (default: NAME is the folder's)")
+    parser.add_argument("--resume", action="store_true", help="go on after the last finished epoch instead of beginning anew")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
+    parser.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
+    parser.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
+    group = parser.add_argument_group("training", argument_default=argparse.SUPPRESS)
+    group.add_argument("--method", choices=("simclr", "moco"), help="default: simclr")
+    group.add_argument("--backbone", choices=("mini", "resnet18-32"), help="the latter wants a GPU (default: mini)")
+    group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 100")
+    group.add_argument("--batch-size", type=int, metavar="B", help="images per step, two views each (default: 256)")
+    group.add_argument("--learning-rate", type=float, metavar="R", help="of SGD (default: 0.12)")
+    group.add_argument("--temperature", type=float, metavar="T", help="of the similarities (default: 0.2)")
+    parser.set_defaults(run=commands_pretrain.run_pretrain)
 
 
 def _add_encoding(parser: argparse.ArgumentParser) -> None:

@@ -92,6 +92,15 @@ def _residual(channels: int) -> nn.Module:
     return Residual()
 
 
+def new_network(name: str, seed: int) -> nn.Module:
+    """A key of `SMALL_NETWORKS` with random weights, the same for the same seed."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):  # building draws weights, which the caller's generator must not notice
+        torch.random.default_generator.manual_seed(seed)
+        return SMALL_NETWORKS[name].build()
+
+
 def small_pixels(image: Image) -> NDArray[np.uint8]:
     """(32, 32, 3) uint8: the whole image, stretched where it is not square, so that nothing of it is lost."""
     from PIL.Image import Resampling
@@ -114,14 +123,16 @@ class SmallEncoder:
         name: full name of the encoder.
         network: a key of `SMALL_NETWORKS`.
         weights_id: tells these weights from others.
-        weights: the tensors by name, read when they are needed.
+        weights: gives the tensors by name when they are needed; None: random ones, always the same.
     """
 
     shard_size = 8192
     decode_side = 2 * SIDE
     view_strength = 1.0
 
-    def __init__(self, name: str, network: str, weights_id: str, weights: Callable[[], Mapping[str, np.ndarray]]) -> None:
+    def __init__(
+        self, name: str, network: str, weights_id: str, weights: Callable[[], Mapping[str, np.ndarray]] | None = None
+    ) -> None:
         self.name, self.network = name, network
         self._weights_id, self._weights = weights_id, weights
         self.dim = SMALL_NETWORKS[network].dim
@@ -148,9 +159,9 @@ class SmallEncoder:
         """The network on the CPU, in eval mode, float32."""
         import torch
 
-        with torch.random.fork_rng(devices=[]):  # building draws weights, which the caller's generator must not notice
-            network = SMALL_NETWORKS[self.network].build()
-        network.load_state_dict({name: torch.tensor(np.asarray(value)) for name, value in self._weights().items()})
+        network = new_network(self.network, 0)
+        if self._weights is not None:
+            network.load_state_dict({name: torch.tensor(np.asarray(value)) for name, value in self._weights().items()})
         return network.float().eval().requires_grad_(False)
 
 

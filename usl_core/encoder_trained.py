@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .encoder_small import SMALL_NETWORKS, SmallEncoder
 from .encoder_torchvision import TorchvisionEncoder
 from .encoder_weights import NETWORKS
 from .errors import UslError
@@ -34,7 +35,7 @@ class TrainedCard:
 
     Args:
         name: full name, `trained:` and what the user called it.
-        network: what it has the shape of, a key of `NETWORKS`.
+        network: what it has the shape of, a key of `NETWORKS` or of `SMALL_NETWORKS`.
         training: what it was trained on, in words.
         digest: SHA-256 of the weights file, hex.
         size_mb: size of that file.
@@ -73,7 +74,7 @@ def export_encoder(name: str, network: str, weights: Mapping[str, np.ndarray], t
 
     Args:
         name: letters, digits, `-` and `_`, at most 40; an encoder of that name is replaced.
-        network: what it has the shape of, a key of `NETWORKS`.
+        network: what it has the shape of, a key of `NETWORKS` or of `SMALL_NETWORKS`.
         weights: its tensors by name, without the last layer.
         training: what it was trained on, in words.
 
@@ -110,7 +111,7 @@ def check_name(name: str) -> None:
         raise UslError(f"an encoder's name must be 1 to 40 letters, digits, '-' or '_' but is {name!r}")
 
 
-def get_trained(name: str) -> TrainedEncoder:
+def get_trained(name: str) -> TrainedEncoder | SmallEncoder:
     """The exported encoder of that full name.
 
     Raises:
@@ -121,11 +122,14 @@ def get_trained(name: str) -> TrainedEncoder:
     if not _NAME.fullmatch(stem) or not path.is_file():
         known = [card.name for card in trained_cards()]
         raise UslError(f"there is no trained encoder {name!r} in {encoders_dir()}; there are: {', '.join(known) or 'none'}")
-    return TrainedEncoder(_read(path))
+    card = _read(path)
+    if card.network not in SMALL_NETWORKS:
+        return TrainedEncoder(card)
+    return SmallEncoder(card.name, card.network, card.digest, lambda: _weights(card))
 
 
 class TrainedEncoder(TorchvisionEncoder):
-    """An exported encoder.
+    """An exported encoder of the shape of one of torchvision's.
 
     Args:
         card: its card.
@@ -140,17 +144,37 @@ class TrainedEncoder(TorchvisionEncoder):
         return (f"{self.network} with weights {self.card.digest}", *super().identity(precision)[1:])
 
     def _fill(self, network: torch.nn.Module, on_note: Callable[[str], None]) -> None:
-        from safetensors.torch import load
+        import torch
 
-        path = encoders_dir() / f"{self.name.removeprefix(PREFIX)}.safetensors"
         self._behead(network)
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise UslError(f"the weights file {path} cannot be read ({error.strerror}); train and export it again") from error
-        if hashlib.sha256(content).hexdigest() != self.card.digest:
-            raise UslError(f"the weights file {path} is not the one that its card describes; train and export it again")
-        network.load_state_dict(load(content))
+        network.load_state_dict({name: torch.tensor(value) for name, value in _weights(self.card).items()})
+
+
+def read_weights(path: Path, digest: str, remedy: str) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file by name.
+
+    Args:
+        path: the file.
+        digest: SHA-256 that it must have, hex.
+        remedy: what to do if it has another, or cannot be read.
+
+    Raises:
+        UslError: one of these is so.
+    """
+    from safetensors.numpy import load
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UslError(f"the weights file {path} cannot be read ({error.strerror}); {remedy}") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise UslError(f"the weights file {path} is not the one that its card describes; {remedy}")
+    return load(content)
+
+
+def _weights(card: TrainedCard) -> dict[str, np.ndarray]:
+    path = encoders_dir() / f"{card.name.removeprefix(PREFIX)}.safetensors"
+    return read_weights(path, card.digest, "train and export it again")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -163,7 +187,7 @@ def _write(path: Path, content: bytes) -> None:
 def _read(path: Path) -> TrainedCard:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document.pop("format") != FORMAT_VERSION or document["network"] not in NETWORKS:
+        if document.pop("format") != FORMAT_VERSION or document["network"] not in {*NETWORKS, *SMALL_NETWORKS}:
             raise ValueError("it is of another version")
         card = TrainedCard(**document)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .encoder_small import SIDE, SMALL_NETWORKS, small_pixels
 from .encoder_torchvision import TorchvisionEncoder
 from .encoder_trained import PREFIX, get_trained, trained_cards
 from .encoder_weights import LICENCE, NETWORKS, TRAINING, weights_dir
@@ -26,7 +27,6 @@ RawBlocks = Callable[[], Iterator[np.ndarray]]
 """Each call goes once more over the raw vectors: blocks of (some, r), in order of the images."""
 
 PIXELS = "pixels:pca"
-SIDE = 32
 MAX_DIM = 64
 FIT_ON = 10_000
 MEAN_IMAGE = 1e-3
@@ -146,11 +146,11 @@ def encoder_cards() -> list[EncoderCard]:
     trained = [
         EncoderCard(
             name=card.name,
-            dim=NETWORKS[card.network].dim,
-            input_size=224,
+            dim=(SMALL_NETWORKS if (is_small := card.network in SMALL_NETWORKS) else NETWORKS)[card.network].dim,
+            input_size=SIDE if is_small else 224,
             training=card.training,
             size_mb=card.size_mb,
-            licence=LICENCE,
+            licence="yours: trained here from random weights" if is_small else LICENCE,
         )
         for card in trained_cards()
     ]
@@ -201,9 +201,7 @@ class PixelEncoder:
         )
 
     def prepare(self, image: Image) -> NDArray[np.uint8]:
-        from PIL.Image import Resampling
-
-        return np.asarray(image.resize((SIDE, SIDE), Resampling.BILINEAR, reducing_gap=2.0))
+        return small_pixels(image)
 
     def load(self, device: str, precision: str, on_note: Callable[[str], None]) -> Model:
         return self

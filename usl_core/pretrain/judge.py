@@ -41,7 +41,12 @@ def judge_sample(n: int, labels: IntArray | None) -> JudgeSample:
 
 
 def knn_accuracy(
-    known: FloatArray, known_labels: IntArray, asked: FloatArray, asked_labels: IntArray, k: int = K, temperature: float = TEMPERATURE
+    known: FloatArray,
+    known_labels: IntArray,
+    asked: FloatArray,
+    asked_labels: IntArray,
+    k: int = K,
+    temperature: float = TEMPERATURE,
 ) -> float:
     """Share of images whose k nearest known images vote for their class, nearer ones weighing exp(cosine / temperature).
 
@@ -72,7 +77,8 @@ def knn_accuracy(
 def spread(features: FloatArray) -> float:
     """How far unit vectors (n, d) point apart: sqrt(d) times the mean deviation of their coordinates.
 
-    0 if all are the same, 1 if they are spread evenly over the sphere (Chen and He 2021, https://arxiv.org/abs/2011.10566, section
-    4.1).
+    0 if all are the same, 1 if they are spread evenly over the sphere.
+
+    Source: Chen and He 2021, https://arxiv.org/abs/2011.10566, section 4.1.
     """
     return float(np.sqrt(features.shape[1]) * features.std(axis=0).mean())

@@ -11,6 +11,9 @@ from ..validation import real_number, whole_number
 Method = Literal["simclr", "moco"]
 Backbone = Literal["mini", "resnet18-32"]
 
+METHODS = {"simclr": "SimCLR", "moco": "MoCo v2"}
+"""What they are called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainParams:
@@ -19,7 +22,7 @@ class PretrainParams:
     Args:
         method: "simclr" (https://arxiv.org/abs/2002.05709): the other pictures of a batch are the negatives. "moco": MoCo v2
             (https://arxiv.org/abs/2003.04297), where they are a queue of earlier pictures as a slower network sees them.
-        backbone: see `networks.NETWORKS`.
+        backbone: a key of `encoder_small.SMALL_NETWORKS`.
         n_epochs: passes over the images, >= 1.
         batch_size: images per step, >= 2; each gives two views.
         learning_rate: of SGD with momentum 0.9 after the warm-up, in (0, 10]; falls to 0 along a cosine.
@@ -60,8 +63,3 @@ class PretrainParams:
         real_number(self.min_crop, "min_crop", 0, 1, open_low=True)
         if real_number(self.key_momentum, "key_momentum", 0, 1) == 1:
             raise UslError("key_momentum must be below 1, or the slower network would never change")
-
-    @classmethod
-    def for_gpu(cls) -> PretrainParams:
-        """ResNet-18 for 500 epochs, as published results of 84-88 % k-NN accuracy on CIFAR-10 have it."""
-        return cls(backbone="resnet18-32", n_epochs=500, batch_size=512, learning_rate=0.24, warmup_epochs=10, weight_decay=5e-4)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..store import Store, fingerprint
 from ..types import Progress
 from .params import PretrainParams
-from .train import Pretrained, PretrainReport, State, pretrain
+from .train import Pretrained, pretrain
+from .trainer import PretrainReport, State
 
 KIND = "pretrain"
 ALGORITHM = 1  # a new number makes every kept epoch a miss

@@ -1,22 +1,11 @@
-"""The networks that learn from pictures of 32 x 32 pixels, and the perceptron that is thrown away afterwards."""
+"""What stands behind the network while it learns, and is thrown away afterwards."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..encoder_small import SMALL_NETWORKS
-
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-
-def new_network(backbone: str, seed: int) -> nn.Module:
-    """The backbone with random weights, (b, 3, 32, 32) in, (b, d) out; the same for the same seed."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
-        return SMALL_NETWORKS[backbone].build()
 
 
 def new_projection(dim: int, out: int, seed: int) -> nn.Module:
