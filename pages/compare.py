@@ -45,8 +45,8 @@ with errors.shown(way_out=True):
 
     trained, its_card = None, None
     if "usl-t" in methods:
-        if found := training.for_compare(choices, made):
-            trained, its_card = found
+        if its := training.for_compare(choices, made):
+            trained, its_card = its
         else:
             methods.remove("usl-t")
             if not methods:
