@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .encoder_torchvision import TorchModel, check_precision, find_device
 from .types import FloatArray
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class SmallEncoder:
         weights: gives the tensors by name when they are needed; None: random ones, always the same.
     """
 
-    shard_size = 8192
+    shard_size = 1024
     decode_side = 2 * SIDE
     view_strength = 1.0
 
@@ -144,12 +145,10 @@ class SmallEncoder:
     def prepare(self, image: Image) -> NDArray[np.uint8]:
         return small_pixels(image)
 
-    def load(self, device: str, precision: str, on_note: Callable[[str], None]) -> SmallModel:
-        from .encoder_torchvision import check_precision, find_device
-
+    def load(self, device: str, precision: str, on_note: Callable[[str], None]) -> TorchModel:
         chosen = find_device(device)
         check_precision(chosen, precision)
-        return SmallModel(self.build(), chosen, precision)
+        return TorchModel(self.build(), chosen, precision, channels_last=True, colours=(MEAN, STD), batch_sizes=(64, 1024))
 
     def finish(self, raw: RawBlocks, n: int, fit: tuple[RawBlocks, int] | None = None) -> FloatArray:
         """The raw vectors are the features: (n, d) float32, not normalised yet."""
@@ -163,31 +162,3 @@ class SmallEncoder:
         if self._weights is not None:
             network.load_state_dict({name: torch.tensor(np.asarray(value)) for name, value in self._weights().items()})
         return network.float().eval().requires_grad_(False)
-
-
-class SmallModel:
-    """A small network on its device: uint8 pixels in, float32 vectors out.
-
-    Args:
-        network: in eval mode, float32.
-        device: where it goes.
-        precision: `float32` or `bfloat16`.
-    """
-
-    def __init__(self, network: nn.Module, device: torch.device, precision: str) -> None:
-        import torch
-
-        self.batch_size = 64 if device.type == "cpu" else 1024
-        self.overlap = device.type != "cpu"
-        self._device, self._precision = device, precision
-        self._network = network.to(device).to(memory_format=torch.channels_last)
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> FloatArray:
-        """Feature vectors of (b, 32, 32, 3) uint8 pixels, as (b, d) float32, not normalised."""
-        import torch
-
-        with torch.inference_mode():
-            x = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float() / 255
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-                y = self._network(normalised(x))
-            return y.float().cpu().numpy()
