@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cached, encoders, errors, folders, header, inventory, jobs, pick_data, sources, state
+from pages.ui import cached, encoders, errors, folders, header, inventory, jobs, learning, pick_data, sources, state
 
 choices = state.choices()
 name = choices.data
@@ -37,5 +37,7 @@ if title != "no data set":
             st.stop()
         st.subheader("Choose an encoder", divider="gray")
         encoders.show(name)
+        if not folders.is_read_only():
+            learning.show(name, images)
         st.subheader("What is in it", divider="gray")
         inventory.show(name, images)

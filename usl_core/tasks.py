@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from .artefacts import load_or_draw_map
 from .errors import UslError
 from .metrics import METRICS
-from .prepared import Prepared, find_images, load_prepared, prepare
-from .types import Progress, Views
+from .prepared import Prepared, find_images, known_images, load_prepared, prepare
+from .types import ImageSet, Progress, Views
 
 if TYPE_CHECKING:
     from .uslt.params import UsltParams
@@ -146,6 +146,24 @@ def train_heads(
     return {"epochs": training.last.epoch}
 
 
+def time_learning(source: str, params: Mapping[str, Any], *, on_progress: Progress) -> dict[str, Any]:
+    """How long `learn_features` would take here."""
+    from .pretrain.encoder import estimate
+    from .pretrain.params import PretrainParams
+
+    found = estimate(_images(source), PretrainParams(**params), on_progress=on_progress)
+    return {"reading": found.reading, "epoch": found.epoch}
+
+
+def learn_features(source: str, name: str, title: str, params: Mapping[str, Any], *, on_progress: Progress) -> dict[str, Any]:
+    """An encoder from the images of a source, gone on with where an earlier training was interrupted."""
+    from .pretrain.encoder import pretrain_encoder
+    from .pretrain.params import PretrainParams
+
+    card = pretrain_encoder(_images(source), name, PretrainParams(**params), source=title, on_progress=on_progress)
+    return {"encoder": card.name}
+
+
 def run_one_experiment(name: str, *, on_progress: Progress) -> dict[str, Any]:
     """One of the experiments for teaching."""
     from .uslt.experiments import run_experiment
@@ -196,6 +214,13 @@ def _views(made: Prepared, params: UsltParams, on_progress: Progress) -> Views |
     )
 
 
+def _images(source: str) -> ImageSet:
+    images = known_images(source)
+    if images is None:
+        raise UslError("the list of the images is no longer in the cache; scan them again on the page Data")
+    return images
+
+
 def _prepared(source: str, encoder: str) -> Prepared:
     made = load_prepared(source, encoder)
     if made is None:
@@ -216,5 +241,7 @@ TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "report": write_report_file,
     "archive": write_picks_archive,
     "uslt": train_heads,
+    "learning-time": time_learning,
+    "learn": learn_features,
     "experiment": run_one_experiment,
 }

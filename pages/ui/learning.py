@@ -1,0 +1,141 @@
+"""Learning features from the images on the page: how long it would take here, the training, and its encoder."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+
+import streamlit as st
+
+from usl_core import figure_curves
+from usl_core.encoder_trained import PREFIX, check_name
+from usl_core.errors import UslError
+from usl_core.pretrain.encoder import record_of
+from usl_core.pretrain.params import METHODS, PretrainParams
+from usl_core.pretrain.records import PretrainRecord
+from usl_core.store import fingerprint
+from usl_core.types import ImageSet
+
+from . import charts, errors, jobs, sources, state, tables
+
+OPEN = "learn"
+_FEW = 500
+_COLLAPSED = 0.05
+
+
+def show(name: str, images: ImageSet) -> None:
+    """The folded section; nothing in it is made before it is opened."""
+    with st.expander("Learn features from these images", icon=":material/school:", key=OPEN, on_change="rerun") as section:
+        if section.open:
+            _inside(name, images)
+
+
+def _inside(name: str, images: ImageSet) -> None:
+    st.caption(
+        "A small network learns, without labels, to tell the views of a picture from those of all others, at 32 × 32 pixels. "
+        "It becomes an encoder of this server, for these and other images."
+    )
+    if len(images) < _FEW:
+        st.caption(f":material/info: {len(images):,} images are few to learn from; expect little below some thousand.")
+    title = sources.title_of(name)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        method = st.segmented_control(
+            "Method", list(METHODS), format_func=METHODS.__getitem__, default="simclr", key="learn-method"
+        )
+        epochs = st.number_input("Epochs", 1, 2000, 100, key="learn-epochs", help="Passes over all images.", width=140)
+        called = st.text_input(
+            "Name of the encoder", _name(title), max_chars=40, key="learn-name", help="Letters, digits, - and _.", width=260
+        )
+    try:
+        check_name(called)
+    except UslError as error:
+        errors.say(str(error))
+        return
+    params = PretrainParams(method="moco" if method == "moco" else "simclr", n_epochs=int(epochs))
+    source, record = sources.source_of(name), record_of(images, params)
+    # An epoch takes as long however many there are, so that moving their number measures nothing again.
+    timed = jobs.section(
+        f"learning-time {fingerprint(images.fingerprint, params.method)}",
+        "learning-time",
+        {"source": source, "params": asdict(params)},
+        doing="Measuring how long it would take here",
+        label="How long would it take here?",
+        help="Reads some images and tries some steps.",
+        quiet=True,
+    )
+    to_go = params.n_epochs - len(record.epochs())
+    if timed is not None and to_go > 0:
+        whole = _duration(timed.result["reading"] + timed.result["epoch"] * to_go)
+        st.markdown(f"About **{whole}** on this machine: {_duration(timed.result['epoch'])} for each of {to_go} epochs.")
+    key = f"learn {called} {record.key}"
+    job = jobs.section(
+        key,
+        "learn",
+        {"source": source, "name": called, "title": title, "params": asdict(params)},
+        doing="Learning features",
+        label="Learn features",
+        help="In the background; every epoch is kept on disk, and a training that was stopped goes on after the last one.",
+        quiet=True,
+    )
+    running = jobs.find(key)
+    st.fragment(_history, run_every=2.0 if running is not None and running.active else None)(record)
+    if job is not None:
+        encoder = f"{PREFIX}{called}"
+        st.success(f"{encoder} is among the encoders above.", icon=":material/check:")
+        chosen = state.encoder() == encoder
+        st.button("Choose it", key="learn-choose", on_click=state.use_encoder, args=(encoder,), disabled=chosen)
+
+
+def _history(record: PretrainRecord) -> None:
+    reports, params = record.epochs(), record.params
+    if not reports:
+        return
+    last = reports[-1]
+    if last.spread < _COLLAPSED:
+        st.warning(
+            f"**Collapse.** The features of all images are nearly the same (spread {last.spread:.2f} of 1). "
+            "A larger batch or more different images prevent it.",
+            icon=":material/warning:",
+        )
+    left, right = st.columns(2, gap="medium")
+    theme = state.theme_name()
+    with left:
+        figure = figure_curves.curves(
+            {"loss": [report.loss for report in reports]}, length=params.n_epochs, unit="loss", from_zero=False, theme=theme
+        )
+        st.plotly_chart(
+            figure, theme=None, key="learn-loss", config=charts.CONFIG, alt=f"The loss by epoch, now {last.loss:.3f}."
+        )
+    with right:
+        shares = {"spread": [report.spread for report in reports]}
+        if last.knn_accuracy is not None:
+            shares["k-NN accuracy"] = [report.knn_accuracy or 0.0 for report in reports]
+        figure = figure_curves.curves(shares, length=params.n_epochs, unit="share", top=1.0, theme=theme)
+        said = ", ".join(f"{key} {values[-1]:.2f}" for key, values in shares.items())
+        st.plotly_chart(figure, theme=None, key="learn-shares", config=charts.CONFIG, alt=f"By epoch, now {said}.")
+    with st.expander("As a table"):
+        rows = [
+            (
+                report.epoch,
+                f"{report.loss:.4f}",
+                f"{report.spread:.3f}",
+                _percent(report.knn_accuracy),
+                f"{report.seconds:.1f} s",
+            )
+            for report in reports
+        ]
+        tables.rows(("Epoch", "loss", "spread", "k-NN accuracy", "time"), rows, label="Epochs of learning")
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.1%}"
+
+
+def _name(title: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", title).strip("-")[:40] or "images"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
