@@ -20,7 +20,9 @@ CORE = sorted((ROOT / "usl_core").rglob("*.py"))
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
 PRODUCT = [*CORE, *PAGES, *([ROOT / "app.py"] if (ROOT / "app.py").exists() else [])]
 HEAVY = {"torch", "torchvision", "umap", "numba", "faiss", "sklearn", "scipy", "pandas", "PIL", "plotly", "tqdm"}
-COMMAND_LINE = {ROOT / "usl_core" / name for name in ("__main__.py", "cli.py", "cli_inputs.py", "cli_output.py", "commands.py")}
+COMMAND_LINE = {ROOT / "usl_core" / "__main__.py"} | {
+    ROOT / "usl_core" / f"{name}.py" for name in ("cli", "cli_inputs", "cli_output", "commands", "commands_pretrain")
+}
 SELECTION_SHARED = {"context", "regularizer", "territories"}  # not selectors: what several of them may use
 GLOBAL_RANDOMNESS = {
     *("seed", "set_state", "rand", "randn", "randint", "random", "choice", "shuffle", "permutation", "normal", "uniform"),

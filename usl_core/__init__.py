@@ -30,6 +30,8 @@ _HOMES = {
     "UsltParams": "uslt.params",
     "train_uslt": "uslt.train",
     "export_finetuned": "uslt.finetune",
+    "PretrainParams": "pretrain.params",
+    "pretrain_encoder": "pretrain.encoder",
     "project": "projection",
     "trustworthiness": "projection",
     "compare": "comparison",
@@ -62,6 +64,8 @@ if TYPE_CHECKING:
     from .images import open_image, scan
     from .metrics import overlap, score_selection
     from .neighbors import find_neighbors
+    from .pretrain.encoder import pretrain_encoder
+    from .pretrain.params import PretrainParams
     from .projection import project, trustworthiness
     from .selection import method_cards, methods, select
     from .selection.usl import UslParams

@@ -111,6 +111,11 @@ def check_name(name: str) -> None:
         raise UslError(f"an encoder's name must be 1 to 40 letters, digits, '-' or '_' but is {name!r}")
 
 
+def name_for(title: str) -> str:
+    """A name for the encoder of images that are called so."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", title).strip("-")[:40] or "images"
+
+
 def get_trained(name: str) -> TrainedEncoder | SmallEncoder:
     """The exported encoder of that full name.
 

@@ -40,3 +40,10 @@ def _visible(character: str) -> str:
     if character in _JOINERS or unicodedata.category(character) not in _HIDDEN:
         return character
     return f"\\u{ord(character):04x}"
+
+
+def duration_text(seconds: float) -> str:
+    """How long something takes, to two figures or so."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -160,8 +160,9 @@ def learn_features(source: str, name: str, title: str, params: Mapping[str, Any]
     from .pretrain.encoder import pretrain_encoder
     from .pretrain.params import PretrainParams
 
-    card = pretrain_encoder(_images(source), name, PretrainParams(**params), source=title, on_progress=on_progress)
-    return {"encoder": card.name}
+    settings = PretrainParams(**params)
+    card, trained = pretrain_encoder(_images(source), name, settings, source=title, on_progress=on_progress)
+    return {"encoder": card.name, "notes": list(trained.notes)}
 
 
 def run_one_experiment(name: str, *, on_progress: Progress) -> dict[str, Any]:

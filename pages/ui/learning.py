@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 
 import streamlit as st
 
 from usl_core import figure_curves
-from usl_core.encoder_trained import PREFIX, check_name
+from usl_core.encoder_trained import check_name, name_for
 from usl_core.errors import UslError
+from usl_core.names import duration_text
 from usl_core.pretrain.encoder import record_of
 from usl_core.pretrain.params import METHODS, PretrainParams
 from usl_core.pretrain.records import PretrainRecord
@@ -17,6 +17,7 @@ from usl_core.store import fingerprint
 from usl_core.types import ImageSet
 
 from . import charts, errors, jobs, sources, state, tables
+from .text import plain
 
 OPEN = "learn"
 _FEW = 500
@@ -44,7 +45,7 @@ def _inside(name: str, images: ImageSet) -> None:
         )
         epochs = st.number_input("Epochs", 1, 2000, 100, key="learn-epochs", help="Passes over all images.", width=140)
         called = st.text_input(
-            "Name of the encoder", _name(title), max_chars=40, key="learn-name", help="Letters, digits, - and _.", width=260
+            "Name of the encoder", name_for(title), max_chars=40, key="learn-name", help="Letters, digits, - and _.", width=260
         )
     try:
         check_name(called)
@@ -65,8 +66,8 @@ def _inside(name: str, images: ImageSet) -> None:
     )
     to_go = params.n_epochs - len(record.epochs())
     if timed is not None and to_go > 0:
-        whole = _duration(timed.result["reading"] + timed.result["epoch"] * to_go)
-        st.markdown(f"About **{whole}** on this machine: {_duration(timed.result['epoch'])} for each of {to_go} epochs.")
+        whole = duration_text(timed.result["reading"] + timed.result["epoch"] * to_go)
+        st.markdown(f"About **{whole}** on this machine: {duration_text(timed.result['epoch'])} for each of {to_go} epochs.")
     key = f"learn {called} {record.key}"
     job = jobs.section(
         key,
@@ -80,7 +81,9 @@ def _inside(name: str, images: ImageSet) -> None:
     running = jobs.find(key)
     st.fragment(_history, run_every=2.0 if running is not None and running.active else None)(record)
     if job is not None:
-        encoder = f"{PREFIX}{called}"
+        encoder = job.result["encoder"]
+        for note in job.result["notes"]:
+            st.caption(f":material/info: {plain(note)}")
         st.success(f"{encoder} is among the encoders above.", icon=":material/check:")
         chosen = state.encoder() == encoder
         st.button("Choose it", key="learn-choose", on_click=state.use_encoder, args=(encoder,), disabled=chosen)
@@ -129,13 +132,3 @@ def _history(record: PretrainRecord) -> None:
 
 def _percent(share: float | None) -> str:
     return "unknown" if share is None else f"{share:.1%}"
-
-
-def _name(title: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", title).strip("-")[:40] or "images"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -15,7 +15,7 @@ from .judge import judge_sample
 from .params import PretrainParams
 from .pixels import load_pixels, training_rows
 from .records import PretrainRecord
-from .train import export_pretrained
+from .train import Pretrained, export_pretrained
 from .trainer import Pretraining, PretrainReport
 
 _READING = 0.05  # of the progress bar
@@ -51,7 +51,7 @@ def pretrain_encoder(
     cache_dir: Path | None = None,
     on_epoch: Callable[[PretrainReport], None] | None = None,
     on_progress: Progress | None = None,
-) -> TrainedCard:
+) -> tuple[TrainedCard, Pretrained]:
     """Learn features from images, without labels, and keep the network as an encoder.
 
     Args:
@@ -64,6 +64,9 @@ def pretrain_encoder(
         cache_dir: see `Store`; epochs that are done lie there, and an interrupted training goes on after them.
         on_epoch: told after every epoch; not of those that were done before.
         on_progress: see `types.Progress`.
+
+    Returns:
+        The encoder's card, and the training.
 
     Raises:
         UslError: as `pretrain`, `load_pixels` and `export_encoder`.
@@ -79,7 +82,7 @@ def pretrain_encoder(
         on_epoch=on_epoch,
         on_progress=lambda share, note: report(_READING + (1 - _READING) * share, note),
     )
-    return export_pretrained(name, trained, source)
+    return export_pretrained(name, trained, source), trained
 
 
 def estimate(
