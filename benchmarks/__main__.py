@@ -1,4 +1,4 @@
-"""`python -m benchmarks` runs all groups, or those named (start, app, ui, selection, encoding, training, finetune)."""
+"""`python -m benchmarks` runs all groups, or those named (start, app, ui, selection, encoding, features, training, ...)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 
 from .harness import Row, table
 
-GROUPS = ("start", "app", "ui", "selection", "encoding", "training", "finetune")
+GROUPS = ("start", "app", "ui", "selection", "encoding", "features", "training", "finetune")
 
 
 def main() -> int:

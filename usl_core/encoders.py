@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .encoder_bundled import NAME as BUNDLED
+from .encoder_bundled import bundled_card, bundled_encoder
 from .encoder_small import SIDE, SMALL_NETWORKS, small_pixels
 from .encoder_torchvision import TorchvisionEncoder
 from .encoder_trained import PREFIX, get_trained, trained_cards
 from .encoder_weights import LICENCE, NETWORKS, TRAINING, weights_dir
 from .errors import UslError
+from .pretrain.params import METHODS
 from .types import FloatArray
 
 if TYPE_CHECKING:
@@ -64,8 +67,8 @@ class EncoderCard:
 
     @property
     def size(self) -> str:
-        """The download in words."""
-        return f"{self.size_mb:.0f} MB" if self.size_mb else "no weights"
+        """The weights file in words."""
+        return f"{self.size_mb:.{0 if self.size_mb >= 10 else 1}f} MB" if self.size_mb else "no weights"
 
 
 class Model(Protocol):
@@ -119,13 +122,25 @@ class Encoder(Protocol):
 
 
 def encoder_cards() -> list[EncoderCard]:
-    """All encoders: the one without weights, the published, those trained here. Imports nothing heavy, needs no network."""
+    """All encoders: the one without weights, the bundled, the published, those trained here.
+
+    Imports nothing heavy, needs no network.
+    """
     pixels = EncoderCard(
         name=PIXELS,
         dim=f"up to {MAX_DIM}",
         input_size=SIDE,
         training="none: principal axes of the images themselves",
         licence="MIT",
+    )
+    ours = bundled_card()
+    bundled = EncoderCard(
+        name=BUNDLED,
+        dim=SMALL_NETWORKS[ours["network"]].dim,
+        input_size=SIDE,
+        training=f"{METHODS[ours['recipe']['method']]}, {ours['recipe']['n_epochs']} epochs on {ours['data']}",
+        size_mb=ours["size_mb"],
+        licence=ours["licence"],
     )
     folder = weights_dir()
     published = [
@@ -154,7 +169,7 @@ def encoder_cards() -> list[EncoderCard]:
         )
         for card in trained_cards()
     ]
-    return [pixels, *published, *trained]
+    return [pixels, bundled, *published, *trained]
 
 
 def get_encoder(name: str, weights: str | None = None) -> Encoder:
@@ -169,11 +184,13 @@ def get_encoder(name: str, weights: str | None = None) -> Encoder:
     """
     if name.startswith(PREFIX) and weights is None:
         return get_trained(name)
-    if name != PIXELS and name not in NETWORKS:
-        raise UslError(f"there is no encoder {name!r}; choose one of {', '.join([PIXELS, *NETWORKS])}")
+    if name not in (PIXELS, BUNDLED, *NETWORKS):
+        raise UslError(f"there is no encoder {name!r}; choose one of {', '.join([PIXELS, BUNDLED, *NETWORKS])}")
     choices = (None,) if name == PIXELS else (None, "random")
     if weights not in choices:
         raise UslError(f"weights of {name} must be {' or '.join(map(repr, choices))} but is {weights!r}")
+    if name == BUNDLED:
+        return bundled_encoder(random_weights=weights == "random")
     return PixelEncoder() if name == PIXELS else TorchvisionEncoder(name, random_weights=weights == "random")
 
 

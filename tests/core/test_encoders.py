@@ -57,18 +57,20 @@ def test_every_card_has_an_encoder_of_that_name():
     assert [card.name for card in cards] == [get_encoder(card.name).name for card in cards]
     assert cards[0].name == "pixels:pca"
     assert cards[0].cached
-    assert not any(card.cached for card in cards[1:])
-    assert [card.size for card in cards[:2]] == ["no weights", "45 MB"]
+    assert cards[1].name == "bundled:mini"
+    assert cards[1].cached
+    assert not any(card.cached for card in cards[2:])
+    assert [card.size for card in cards[:3]] == ["no weights", "0.8 MB", "45 MB"]
 
 
 def test_a_weights_file_that_is_there_counts_as_cached(torch_home):
     weights_dir().mkdir(parents=True)
     (weights_dir() / NETWORKS[SMALL].file).touch()
-    assert [card.name for card in encoders.encoder_cards() if card.cached] == ["pixels:pca", SMALL]
+    assert [card.name for card in encoders.encoder_cards() if card.cached] == ["pixels:pca", "bundled:mini", SMALL]
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(UslError, match=r"no encoder 'resnet18'; choose one of pixels:pca, torchvision:resnet18, "):
+    with pytest.raises(UslError, match=r"no encoder 'resnet18'; choose one of pixels:pca, bundled:mini, torchvision:resnet"):
         get_encoder("resnet18")
 
 

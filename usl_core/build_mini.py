@@ -1,0 +1,166 @@
+"""Train the bundled encoder again: `python -m usl_core.build_mini cifar10-train.zip [--epochs N] [--device D] [--out DIR]`.
+
+It learns, without any label, from nine tenths of CIFAR-10's training images and from the two demos of this project. The images
+of the last tenth are held out: by them, with labels, the card says what its features are worth. An interrupted training goes on
+where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .demos import demo_cards, load_demo
+from .encoder_bundled import ASSETS, FORMAT_VERSION, LICENCE, NAME
+from .errors import UslError
+from .images import scan
+from .pretrain.judge import judge_sample, knn_accuracy
+from .pretrain.params import PretrainParams
+from .pretrain.pixels import load_pixels
+from .pretrain.records import PretrainRecord
+from .pretrain.train import Pretrained
+from .pretrain.trainer import Pretraining, PretrainReport
+from .types import IntArray
+
+log = logging.getLogger(__name__)
+
+HELD_OUT = 5000
+SEED = 0
+CPU = PretrainParams(n_epochs=40)
+"""What two cores train in an hour."""
+GPU = PretrainParams(n_epochs=500, batch_size=512, learning_rate=0.24, warmup_epochs=10)
+"""What a GPU trains in less."""
+
+
+def split(n: int) -> tuple[IntArray, IntArray]:
+    """Rows to learn from and rows held out, both in order; always the same for one n."""
+    held_out = np.random.default_rng(SEED).permutation(n)[: min(HELD_OUT, n // 10)]
+    return np.setdiff1d(np.arange(n), held_out), np.sort(held_out)
+
+
+def build(archive: Path | str, params: PretrainParams, device: str = "auto", out: Path = ASSETS) -> dict[str, Any]:
+    """Train, judge, and write `mini.safetensors` and `mini.json`.
+
+    Args:
+        archive: CIFAR-10's training images, a folder per class.
+        params: the settings.
+        device: see `pretrain`.
+        out: the folder, made if it does not exist.
+
+    Returns:
+        The card.
+
+    Raises:
+        UslError: as `pretrain`, or the archive has no classes.
+    """
+    from safetensors.numpy import save
+
+    images = scan(archive)
+    if images.labels is None:
+        raise UslError(f"{archive} must have a folder for each class, to judge the features by")
+    learn, held_out = split(len(images))
+    classes = images.labels.astype(np.int64)
+    cifar, _ = load_pixels(images, np.arange(len(images)))
+    demos = _demo_pixels()
+    pixels = np.concatenate([cifar[learn], *demos.values()])
+    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    log.info("%s images, %s", f"{len(pixels):,}", params)
+    labels = np.concatenate([classes[learn], np.full(len(pixels) - len(learn), classes.max() + 1)])
+    trained = PretrainRecord(digest, params, SEED).train(pixels, labels=labels, device=device, on_epoch=_say)
+    accuracy = _accuracy(trained, cifar, classes, learn, held_out, device)
+    content = save({name: _small(value) for name, value in trained.weights.items()})
+    of_demos = ", ".join(f"{name} {len(some):,}" for name, some in demos.items())
+    card = {
+        "format": FORMAT_VERSION,
+        "name": NAME,
+        "network": params.backbone,
+        "digest": hashlib.sha256(content).hexdigest(),
+        "size_mb": round(len(content) / 1e6, 2),
+        "licence": LICENCE,
+        "data": f"{len(learn):,} CIFAR-10 training images and this project's demos ({of_demos}), without labels",
+        "recipe": {name: getattr(params, name) for name in params.__dataclass_fields__} | {"seed": SEED},
+        "loss": round(trained.history[-1].loss, 4),
+        "spread": round(trained.history[-1].spread, 4),
+        "hours": round(sum(report.seconds for report in trained.history) / 3600, 2),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {'CPU' if device in ('auto', 'cpu') else device}",
+        "knn_accuracy": round(accuracy, 4),
+        "knn_protocol": f"k = 200, temperature 0.1, {len(held_out):,} held-out images by the {len(learn):,} others",
+        "command": f"python -m usl_core.build_mini cifar10-train.zip --epochs {params.n_epochs}",
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "mini.safetensors").write_bytes(content)
+        (out / "mini.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UslError(f"the folder {out} cannot be written ({error.strerror or error}); choose another with --out") from error
+    log.info("k-NN accuracy %.1f %%, %s MB", 100 * accuracy, card["size_mb"])
+    return card
+
+
+def _demo_pixels() -> dict[str, NDArray[np.uint8]]:
+    return {card.name: load_pixels(load_demo(card.name).images)[0] for card in demo_cards()}
+
+
+def _small(value: np.ndarray) -> np.ndarray:
+    return np.array(value, dtype=np.float16 if value.dtype == np.float32 else value.dtype, order="C")
+
+
+def _accuracy(
+    trained: Pretrained,
+    pixels: NDArray[np.uint8],
+    labels: IntArray,
+    learn: IntArray,
+    held_out: IntArray,
+    device: str,
+) -> float:
+    judge = Pretraining(pixels, trained.params, SEED, device, judge_sample(2, None))
+    judge.restore(trained.state)
+    return knn_accuracy(judge.features(learn), labels[learn], judge.features(held_out), labels[held_out])
+
+
+def _say(report: PretrainReport) -> None:
+    log.info(
+        "epoch %d: loss %.4f, k-NN accuracy %.1f %%, spread %.2f, %.0f s",
+        report.epoch,
+        report.loss,
+        100 * (report.knn_accuracy or 0),
+        report.spread,
+        report.seconds,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m usl_core.build_mini", description="Train the bundled encoder again.")
+    parser.add_argument("archive", type=Path, help="CIFAR-10's training images, a folder per class")
+    parser.add_argument("--gpu", action="store_true", help="500 epochs, for a GPU (default: 40, for two cores)")
+    parser.add_argument("--epochs", type=int, help="other than that")
+    parser.add_argument("--backbone", default="mini", help="mini (default) or resnet18-32, to compare with; not to be bundled")
+    parser.add_argument("--device", default="auto", help="default: a GPU if there is one")
+    parser.add_argument("--out", type=Path, default=ASSETS, help="folder to write to (default: assets/encoders)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        base = GPU if options.gpu else CPU
+        params = replace(base, n_epochs=options.epochs or base.n_epochs, backbone=options.backbone)
+        build(options.archive, params, options.device, options.out)
+    except UslError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
