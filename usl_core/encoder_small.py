@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .encoder_torchvision import TorchModel, check_precision, find_device
 from .types import FloatArray
+from .whitening import Stage, with_whitening
 
 if TYPE_CHECKING:
     import torch
@@ -31,16 +32,18 @@ class SmallNetwork:
 
     Args:
         build: makes it with random weights; (b, 3, 32, 32) in, (b, dim) out.
-        dim: length of its output.
+        dim: length of its output, and of the features.
+        stages: what its features are made of, see `whitening`; the last gives the network's own output.
         title: what it is, in words.
     """
 
-    build: Callable[[], nn.Module]
+    build: Callable[[], nn.Sequential]
     dim: int
+    stages: tuple[Stage, ...]
     title: str
 
 
-def _mini() -> nn.Module:
+def _mini() -> nn.Sequential:
     """Few channels where the picture is large: two cores encode thousands of pictures a second."""
     from torch import nn
 
@@ -56,20 +59,34 @@ def _mini() -> nn.Module:
     )
 
 
-def _resnet18() -> nn.Module:
+def _resnet18() -> nn.Sequential:
     """With a first layer for small pictures, as is usual for CIFAR."""
     from torch import nn
     from torchvision.models import resnet18
 
-    network = resnet18(weights=None)
-    network.conv1 = nn.Conv2d(3, 64, 3, stride=1, padding=1, bias=False)
-    network.maxpool, network.fc = nn.Identity(), nn.Identity()
-    return network
+    made = resnet18(weights=None)
+    first = nn.Conv2d(3, 64, 3, stride=1, padding=1, bias=False)
+    blocks = (made.layer1, made.layer2, made.layer3, made.layer4)
+    return nn.Sequential(first, made.bn1, made.relu, *blocks, made.avgpool, nn.Flatten())
 
 
 SMALL_NETWORKS: Mapping[str, SmallNetwork] = {
-    "mini": SmallNetwork(build=_mini, dim=128, title="seven convolutions, 0.4 million weights"),
-    "resnet18-32": SmallNetwork(build=_resnet18, dim=512, title="ResNet-18 for 32 x 32 pixels, 11 million weights"),
+    "mini": SmallNetwork(
+        build=_mini,
+        dim=128,
+        stages=(
+            Stage(layer=5, grid=4, channels=64),
+            Stage(layer=9, grid=2, channels=96),
+            Stage(layer=13, grid=1, channels=128),
+        ),
+        title="seven convolutions, 0.4 million weights",
+    ),
+    "resnet18-32": SmallNetwork(
+        build=_resnet18,
+        dim=512,
+        stages=(Stage(layer=5, grid=2, channels=256), Stage(layer=6, grid=1, channels=512)),
+        title="ResNet-18 for 32 x 32 pixels, 11 million weights",
+    ),
 }
 
 
@@ -93,7 +110,7 @@ def _residual(channels: int) -> nn.Module:
     return Residual()
 
 
-def new_network(name: str, seed: int) -> nn.Module:
+def new_network(name: str, seed: int) -> nn.Sequential:
     """A key of `SMALL_NETWORKS` with random weights, the same for the same seed."""
     import torch
 
@@ -124,7 +141,7 @@ class SmallEncoder:
         name: full name of the encoder.
         network: a key of `SMALL_NETWORKS`.
         weights_id: tells these weights from others.
-        weights: gives the tensors by name when they are needed; None: random ones, always the same.
+        weights: gives the tensors by name when they are needed; None: random ones, always the same, and nothing whitened.
     """
 
     shard_size = 1024
@@ -158,7 +175,8 @@ class SmallEncoder:
         """The network on the CPU, in eval mode, float32."""
         import torch
 
-        network = new_network(self.network, 0)
+        facts = SMALL_NETWORKS[self.network]
+        network = with_whitening(new_network(self.network, 0), facts.stages, facts.dim)
         if self._weights is not None:
             network.load_state_dict({name: torch.tensor(np.asarray(value)) for name, value in self._weights().items()})
         return network.float().eval().requires_grad_(False)

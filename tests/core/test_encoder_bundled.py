@@ -14,11 +14,12 @@ import usl_core as usl
 from usl_core import encoder_bundled
 from usl_core.build_mini import main, split
 from usl_core.encoder_bundled import ASSETS, bundled_card
-from usl_core.encoder_small import new_network, normalised, small_pixels
+from usl_core.encoder_small import SMALL_NETWORKS, new_network, normalised, small_pixels
 from usl_core.encoders import BUNDLED, encoder_cards, get_encoder
 from usl_core.errors import UslError
 from usl_core.images import open_image
 from usl_core.pretrain.judge import knn_accuracy
+from usl_core.whitening import pool_stages
 
 
 @pytest.fixture
@@ -55,13 +56,15 @@ def test_features_are_what_the_network_says(tmp_path):
     features = usl.encode(images, BUNDLED, cache_dir=tmp_path)
     assert features.values.shape == (len(images), 128)
     assert np.linalg.norm(features.values, axis=1) == pytest.approx(1, abs=1e-5)
-    network = new_network("mini", 9).eval()
-    weights = load((ASSETS / "mini.safetensors").read_bytes())
-    network.load_state_dict({name: torch.tensor(value).to(network.state_dict()[name].dtype) for name, value in weights.items()})
+    network, stages = new_network("mini", 9).eval(), SMALL_NETWORKS["mini"].stages
+    weights = {name: torch.tensor(value) for name, value in load((ASSETS / "mini.safetensors").read_bytes()).items()}
+    mean, axes = weights.pop("mean").numpy(), weights.pop("axes").numpy()
+    network.load_state_dict({name.removeprefix("network."): value.float() for name, value in weights.items()})
     rows = [0, 100, 2000]
     pixels = np.stack([small_pixels(open_image(images, row)) for row in rows])
     with torch.no_grad():
-        raw = network(normalised(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)).numpy()
+        x = normalised(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)
+        raw = (pool_stages(network, stages, x).numpy() - mean.astype(np.float32)) @ axes.astype(np.float32)
     assert features.values[rows] == pytest.approx(raw / np.linalg.norm(raw, axis=1, keepdims=True), abs=2e-4)
 
 
@@ -116,5 +119,5 @@ def test_the_command_trains_judges_and_writes(tmp_path, monkeypatch, capsys):
     card = json.loads((out / "mini.json").read_text())
     assert card["data"].startswith("36 CIFAR-10 training images")
     assert card["knn_protocol"].endswith("4 held-out images by the 36 others")
-    assert (out / "mini.safetensors").stat().st_size < 1e6
+    assert (out / "mini.safetensors").stat().st_size < 4e6
     assert main([str(tmp_path / "nothing"), "--epochs", "1", "--out", str(out)]) == 1

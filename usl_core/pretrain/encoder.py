@@ -98,8 +98,9 @@ def estimate(
     n = len(training_rows(len(images)))
     some = training_rows(len(images))[np.linspace(0, n - 1, min(n, _TRIED * params.batch_size)).astype(np.int64)]
     start = time.perf_counter()
-    pixels, _ = load_pixels(images, some, on_progress=lambda share, note: report(share / 2, note))
+    pixels, rows = load_pixels(images, some, on_progress=lambda share, note: report(share / 2, note))
     reading = (time.perf_counter() - start) * n / len(some)
     report(0.5, "trying some steps")
-    epoch = Pretraining(pixels, params, 0, device, judge_sample(len(pixels), None)).seconds_per_epoch()
-    return Estimate(reading=reading, epoch=epoch * n / len(pixels))
+    labels = None if images.labels is None else images.labels[rows].astype(np.int64)
+    epoch = Pretraining(pixels, params, 0, device, judge_sample(len(pixels), labels)).seconds(n)
+    return Estimate(reading=reading, epoch=epoch)

@@ -26,9 +26,14 @@ class JudgeSample:
     rows: IntArray
     labels: IntArray | None
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether there is something to be accurate about."""
+        return self.labels is not None and len(self.rows) >= 10 and len(np.unique(self.labels)) >= 2
+
     def accuracy(self, features: FloatArray) -> float | None:
         """Of every fifth image, by the others; None without two classes."""
-        if self.labels is None or len(self.rows) < 10 or len(np.unique(self.labels)) < 2:
+        if self.labels is None or not self.has_classes:
             return None
         asked = np.arange(len(self.rows)) % 5 == 0
         return knn_accuracy(features[~asked], self.labels[~asked], features[asked], self.labels[asked])

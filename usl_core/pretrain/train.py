@@ -28,6 +28,7 @@ class Pretrained:
         n_images: it saw.
         history: one report per epoch.
         state: of the trainer after the last epoch.
+        weights: of the encoder, by name: the network's and those of its last layer, see `whitening`.
         notes: sentences that a user should see.
     """
 
@@ -36,12 +37,8 @@ class Pretrained:
     n_images: int
     history: tuple[PretrainReport, ...]
     state: State
+    weights: dict[str, np.ndarray]
     notes: tuple[str, ...] = ()
-
-    @property
-    def weights(self) -> dict[str, np.ndarray]:
-        """The backbone's tensors by name."""
-        return weights_of(self.state)
 
 
 def pretrain(
@@ -96,6 +93,7 @@ def pretrain(
             if not history:
                 raise
             notes = (f"{error}. The result is that of epoch {done}.",)
+            trainer.restore(state)
             break
         state = trainer.state()
         history.append(latest)
@@ -103,8 +101,17 @@ def pretrain(
             on_state(state)
         if on_epoch is not None:
             on_epoch(latest)
+    last = trainer.fit_whitening()
     report(1.0, f"{len(history)} epochs")
-    return Pretrained(params=params, seed=seed, n_images=len(x), history=tuple(history), state=state, notes=notes)
+    return Pretrained(
+        params=params,
+        seed=seed,
+        n_images=len(x),
+        history=tuple(history),
+        state=state,
+        weights=weights_of(state) | {"mean": last.mean, "axes": last.axes},
+        notes=notes,
+    )
 
 
 def _checked(pixels: Any) -> NDArray[np.uint8]:

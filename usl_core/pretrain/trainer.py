@@ -16,7 +16,8 @@ from ..encoder_small import SMALL_NETWORKS, new_network, normalised
 from ..encoder_torchvision import find_device, has_bfloat16
 from ..errors import UslError
 from ..types import FloatArray, Progress
-from .judge import JudgeSample, spread
+from ..whitening import Whitening, fit_whitening, pool_stages
+from .judge import MOST, JudgeSample, spread
 from .losses import info_nce, nt_xent
 from .params import PretrainParams
 from .projection import new_projection, unit
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 State = Mapping[str, np.ndarray]
 _NETWORK, _PROJECTION, _KEY, _SPEED = "network.", "projection.", "key.", "momentum."
 _STEPS_SHARE = 0.95  # of an epoch's work; the rest is the judgement
+_FIT_ON = 20_000
 
 
 class Diverged(UslError):
@@ -41,8 +43,9 @@ class PretrainReport:
     Args:
         epoch: from 1.
         loss: mean over the epoch's views.
-        knn_accuracy: share of pictures whose 200 nearest others say their class, see `judge`; None without classes.
-        spread: of the features, 0 if all are the same, 1 if they point everywhere alike.
+        knn_accuracy: share of pictures whose 200 nearest others say their class, see `judge`, by the features that an encoder
+            would give now; None without classes.
+        spread: of the network's output before it is whitened, 0 if all are the same, 1 if they point everywhere alike.
         seconds: that the epoch took.
     """
 
@@ -54,8 +57,8 @@ class PretrainReport:
 
 
 def weights_of(state: State) -> dict[str, np.ndarray]:
-    """The backbone's tensors by name, without what belongs to projection and optimiser, out of a training's state."""
-    return {name.removeprefix(_NETWORK): array for name, array in state.items() if name.startswith(_NETWORK)}
+    """The network's tensors by name, without what belongs to projection and optimiser, out of a training's state."""
+    return {name: array for name, array in state.items() if name.startswith(_NETWORK)}
 
 
 class Pretraining:
@@ -73,6 +76,7 @@ class Pretraining:
         import torch
 
         self._pixels, self._params, self._seed, self._sample = pixels, params, seed, sample
+        self._facts = SMALL_NETWORKS[params.backbone]
         self._device = find_device(device)
         # Half precision only in the network, where the device multiplies it faster; the loss stays in float32.
         self._half = self._device.type == "cuda" and has_bfloat16(self._device)
@@ -91,14 +95,14 @@ class Pretraining:
             self._optimiser.state[tensor]["momentum_buffer"] = torch.zeros_like(tensor, requires_grad=False)
         self.epoch = 0
 
-    def _new_networks(self) -> tuple[nn.Module, nn.Module]:
+    def _new_networks(self) -> tuple[nn.Sequential, nn.Module]:
         """Network and projection before training, the same at every call."""
         import torch
 
         p = self._params
         made = (
             new_network(p.backbone, self._seed),
-            new_projection(SMALL_NETWORKS[p.backbone].dim, p.projection_dim, self._seed + 1),
+            new_projection(self._facts.dim, p.projection_dim, self._seed + 1),
         )
         return tuple(part.to(self._device).to(memory_format=torch.channels_last) for part in made)  # type: ignore[return-value]
 
@@ -145,7 +149,7 @@ class Pretraining:
             with self._same_convolutions():
                 loss = self._steps(lambda share: on_progress(_STEPS_SHARE * share, note))
                 on_progress(_STEPS_SHARE, f"{note}: judging")
-                features = self.features(self._sample.rows)
+                knn_accuracy, spread_now = self._judged()
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
                 half = max(self._params.batch_size // 2, 2)
@@ -155,36 +159,55 @@ class Pretraining:
         return PretrainReport(
             epoch=self.epoch,
             loss=loss,
-            knn_accuracy=self._sample.accuracy(features),
-            spread=spread(features),
+            knn_accuracy=knn_accuracy,
+            spread=spread_now,
             seconds=time.perf_counter() - start,
         )
 
-    def seconds_per_epoch(self, n_steps: int = 3) -> float:
-        """What an epoch would take, by a few steps of it after one to warm up. Leaves the training in an unknown state."""
-        starts = self._batches(np.arange(len(self._pixels)))
+    def seconds(self, n: int, n_steps: int = 3) -> float:
+        """What an epoch of n images would take, by a few steps after one to warm up. Leaves the state in disorder."""
+        batches = self._batches(np.arange(len(self._pixels)))
         rng = np.random.default_rng(self._seed)
         times = []
         for at in range(1 + n_steps):
             begin = time.perf_counter()
-            self._step(starts[at % len(starts)], rng, 0.0)
+            self._step(batches[at % len(batches)], rng, 0.0)
             times.append(time.perf_counter() - begin)
-        return float(np.median(times[1:])) * len(starts) / _STEPS_SHARE
+        begin = time.perf_counter()
+        self._judged()
+        judged = (time.perf_counter() - begin) * min(n, MOST) / len(self._sample.rows)
+        return float(np.median(times[1:])) * len(batches) * n / len(self._pixels) + judged
 
-    def features(self, rows: Sequence[int] | np.ndarray) -> FloatArray:
-        """(r, d) unit float32 features of some images, by the network as it is."""
+    def pooled(self, rows: Sequence[int] | np.ndarray) -> FloatArray:
+        """(r, w) float32: what the stages of the network as it is give for some images, see `whitening`."""
         import torch
 
         self._network.eval()
         try:
             with torch.inference_mode():
                 blocks = [
-                    unit(self._network(normalised(self._on_device(np.asarray(rows[at : at + 512]))))).cpu().numpy()
-                    for at in range(0, len(rows), 512)
+                    pool_stages(self._network, self._facts.stages, normalised(self._on_device(rows_now))).cpu().numpy()
+                    for rows_now in np.array_split(np.asarray(rows), math.ceil(len(rows) / 512))
                 ]
         finally:
             self._network.train()
         return np.concatenate(blocks)
+
+    def fit_whitening(self) -> Whitening:
+        """The last layer of an encoder, fitted on at most 20,000 of the images."""
+        n = len(self._pixels)
+        rows = np.linspace(0, n - 1, min(n, _FIT_ON)).round().astype(np.int64)
+        return fit_whitening(self.pooled(rows), self._facts.stages, self._facts.dim)
+
+    def _judged(self) -> tuple[float | None, float]:
+        """k-NN accuracy, if there are classes, and spread."""
+        pooled = self.pooled(self._sample.rows)
+        output = pooled[:, -self._facts.dim :]
+        output = output / np.maximum(np.linalg.norm(output, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        if not self._sample.has_classes:
+            return None, spread(output)
+        whitening = fit_whitening(pooled, self._facts.stages, self._facts.dim)
+        return self._sample.accuracy(whitening(pooled)), spread(output)
 
     def _batches(self, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Of nearly the same size, so that none has too few negatives."""
