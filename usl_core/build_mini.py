@@ -1,5 +1,7 @@
 """Train the bundled encoder again: `python -m usl_core.build_mini cifar10-train.zip [--epochs N] [--device D] [--out DIR]`.
 
+Then make the demos again (`python -m usl_core.build_demos`): their features come from it.
+
 It learns, without any label, from nine tenths of CIFAR-10's training images and from the two demos of this project. The images
 of the last tenth are held out: by them, with labels, the card says what its features are worth. An interrupted training goes on
 where it stopped.

@@ -17,7 +17,7 @@ from torchvision.transforms import functional as reference
 import usl_core as usl
 from usl_core.cli import main
 from usl_core.encoder_small import SMALL_NETWORKS, SmallEncoder, new_network, normalised, small_pixels
-from usl_core.encoder_trained import encoders_dir
+from usl_core.encoder_trained import encoders_dir, export_encoder
 from usl_core.encoders import encoder_cards, get_encoder
 from usl_core.errors import Cancelled, UslError
 from usl_core.pretrain import trainer as trainer_module
@@ -264,6 +264,19 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(method, tmp_path):
     ]
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("method", METHODS)
+def test_a_gpu_goes_on_with_the_same_bits_and_learns_what_a_cpu_learns(method):
+    pixels, labels = colours(96)
+    params = dataclasses.replace(SHORT, method=method, n_epochs=6)
+    states = []
+    whole = pretrain(pixels, params, labels=labels, device="cuda", on_state=states.append)
+    assert same(pretrain(pixels, params, device="cuda", resume=(whole.history[:3], states[2])).state, whole.state)
+    on_cpu = pretrain(pixels, params, labels=labels, device="cpu")
+    assert [r.loss for r in whole.history] == pytest.approx([r.loss for r in on_cpu.history], rel=0.2)
+
+
 def test_a_damaged_state_gives_way_to_the_one_before(tmp_path):
     pixels, _ = colours(40)
     record = PretrainRecord("patterns", SHORT, cache_dir=tmp_path)
@@ -320,6 +333,19 @@ def test_shuffled_keys_come_back_in_order():
         expected = training._key(views)
         found = training._shuffled_key(views, np.random.default_rng(0))
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_half_precision_learns_nearly_the_same(monkeypatch, method):
+    pixels, _ = colours(64)
+    losses = []
+    for half in (False, True):
+        monkeypatch.setattr(trainer_module, "has_bfloat16", lambda device, half=half: half)
+        trained = pretrain(pixels, dataclasses.replace(SHORT, method=method, learning_rate=1e-3))
+        assert {value.dtype for value in trained.weights.values() if value.dtype.kind == "f"} == {np.dtype(np.float32)}
+        losses.append([report.loss for report in trained.history])
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != losses[1]
 
 
 @pytest.mark.parametrize("broken_from", [1, 2])
@@ -420,7 +446,7 @@ def staged(network: torch.nn.Sequential, x: torch.Tensor) -> tuple[np.ndarray, t
 def test_networks_have_the_size_that_their_table_says(name):
     network = new_network(name, 0).eval()
     with torch.no_grad():
-        assert network(torch.zeros(2, 3, 32, 32)).shape == (2, SMALL_NETWORKS[name].dim)
+        assert network(torch.zeros(2, 3, 32, 32)).shape == (2, SMALL_NETWORKS[name].width)
     millions = sum(p.numel() for p in network.parameters()) / 1e6
     assert f"{millions:.1f} million" in SMALL_NETWORKS[name].title or f"{millions:.0f} million" in SMALL_NETWORKS[name].title
     state = torch.random.get_rng_state()
@@ -490,7 +516,7 @@ def test_a_trained_network_is_an_encoder_like_any_other(folder, encoders, tmp_pa
     pixels, _ = load_pixels(images)
     trained = pretrain(pixels, dataclasses.replace(SHORT, n_epochs=1))
     card = export_pretrained("mine", trained, "patterns")
-    assert card.training == "SimCLR, 1 epochs on 40 images of patterns, without labels"
+    assert card.training == "SimCLR, 1 epoch on 40 images of patterns, without labels"
     listed = next(card for card in encoder_cards() if card.name == "trained:mine")
     assert (listed.dim, listed.input_size, listed.cached) == (128, 32, True)
     assert "yours" in listed.licence
@@ -516,6 +542,18 @@ def test_damaged_weights_are_told(folder, encoders, tmp_path):
     weights.unlink()
     with pytest.raises(UslError, match="cannot be read"):
         get_encoder("trained:mine").load("cpu", "float32", print)
+
+
+def test_weights_of_another_network_are_told(folder, encoders, tmp_path):
+    trained = pretrain(colours(8)[0], dataclasses.replace(SHORT, n_epochs=1))
+    name = next(name for name, value in trained.weights.items() if value.ndim == 4)
+    for weights in (
+        trained.weights | {name: trained.weights[name][:, :1]},
+        {key: value for key, value in trained.weights.items() if key != "axes"},
+    ):
+        export_encoder("mine", "mini", weights, "an older program")
+        with pytest.raises(UslError, match=r"weights of trained:mine do not fit the network 'mini'.*train it again"):
+            usl.encode(folder, "trained:mine", cache_dir=tmp_path)
 
 
 def test_random_weights_are_always_the_same(folder, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from usl_core import whitening
 from usl_core.encoder_small import SMALL_NETWORKS, new_network
 from usl_core.whitening import FEWEST_AXES, Stage, fit_whitening, plain, pool_stages, with_whitening
 
@@ -20,12 +21,13 @@ def correlated(n: int, seed: int = 0) -> np.ndarray:
     return (mixed + rng.uniform(-50, 50, WIDTH)).astype(np.float32)
 
 
-def features(whitening, pooled):
+def features(fitted, pooled):
     """Before they are made unit vectors."""
-    return (pooled.astype(np.float64) - whitening.mean) @ whitening.axes
+    return (pooled.astype(np.float64) - fitted.mean) @ fitted.axes
 
 
-def test_whitened_features_vary_alike_in_all_directions_and_are_uncorrelated():
+def test_whitened_features_vary_alike_in_all_directions_and_are_uncorrelated(monkeypatch):
+    monkeypatch.setattr(whitening, "POWER", 1.0)
     pooled = correlated(2000)
     values = features(fit_whitening(pooled, STAGES, 6), pooled)
     assert values.mean(axis=0) == pytest.approx(0, abs=1e-3)
@@ -38,9 +40,11 @@ def test_the_axes_are_the_principal_ones_of_stages_that_count_alike():
     x[:, :12] /= np.sqrt((x[:, :12] ** 2).sum(axis=1).mean())
     x[:, 12:] /= np.sqrt((x[:, 12:] ** 2).sum(axis=1).mean())
     variances, vectors = np.linalg.eigh(np.cov(x.T))
-    expected = x @ vectors[:, ::-1][:, :6] / np.sqrt(variances[::-1][:6])
+    expected = x @ vectors[:, ::-1][:, :6] / variances[::-1][:6] ** 0.25
     values = features(fit_whitening(pooled.astype(np.float32), STAGES, 6), pooled)
-    assert np.abs(np.sum(values * expected, axis=0) / 1999) == pytest.approx(1, abs=1e-3), "but for the sign"
+    signs = np.sign((values * expected).sum(axis=0))
+    assert values * signs == pytest.approx(expected, abs=1e-3)
+    assert np.cov(values.T) == pytest.approx(np.diag(np.sqrt(variances[::-1][:6])), abs=1e-3), "half the way to the same"
 
 
 def test_a_stage_counts_the_same_whatever_its_unit():
@@ -58,34 +62,34 @@ def test_features_are_unit_vectors():
 
 @pytest.mark.parametrize(("n", "kept"), [(400, 20), (160, 20), (144, 18), (128, 16), (17, 16), (10, 9), (2, 1)])
 def test_few_images_have_few_axes(n: int, kept: int):
-    whitening = fit_whitening(correlated(n), STAGES, 20)
-    assert whitening.axes.shape == (WIDTH, 20)
-    assert np.count_nonzero(whitening.axes.any(axis=0)) == kept
+    fitted = fit_whitening(correlated(n), STAGES, 20)
+    assert fitted.axes.shape == (WIDTH, 20)
+    assert np.count_nonzero(fitted.axes.any(axis=0)) == kept
     assert kept <= max(FEWEST_AXES, n // 8)
-    assert np.isfinite(whitening.axes).all()
+    assert np.isfinite(fitted.axes).all()
 
 
 def test_directions_in_which_nothing_varies_are_not_made_loud():
     pooled = correlated(400)
     pooled[:, 5:] = pooled[:, :1] + 7
-    whitening = fit_whitening(pooled, STAGES, 20)
-    assert np.count_nonzero(whitening.axes.any(axis=0)) == 5
-    assert np.isfinite(whitening(pooled)).all()
+    fitted = fit_whitening(pooled, STAGES, 20)
+    assert np.count_nonzero(fitted.axes.any(axis=0)) == 5
+    assert np.isfinite(fitted(pooled)).all()
 
 
 def test_a_dead_stage_is_left_out():
     pooled = correlated(400)
     pooled[:, :12] = 3
-    whitening = fit_whitening(pooled, STAGES, 8)
-    assert not whitening.axes[:12].any()
-    assert whitening.axes[12:].any(axis=0).all()
+    fitted = fit_whitening(pooled, STAGES, 8)
+    assert not fitted.axes[:12].any()
+    assert fitted.axes[12:].any(axis=0).all()
 
 
 @pytest.mark.parametrize("pooled", [np.full((30, WIDTH), 3, np.float32), correlated(1)])
 def test_images_that_are_all_alike_keep_the_last_stage_as_it_is(pooled: np.ndarray):
-    whitening = fit_whitening(pooled, STAGES, 8)
-    assert np.array_equal(whitening.axes, plain(STAGES, 8).axes)
-    assert whitening(pooled) == pytest.approx(pooled[:, 12:] / np.linalg.norm(pooled[:, 12:], axis=1, keepdims=True))
+    fitted = fit_whitening(pooled, STAGES, 8)
+    assert np.array_equal(fitted.axes, plain(STAGES, 8).axes)
+    assert fitted(pooled) == pytest.approx(pooled[:, 12:] / np.linalg.norm(pooled[:, 12:], axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("name", SMALL_NETWORKS)
@@ -95,8 +99,10 @@ def test_stages_are_where_the_table_says_and_the_last_is_the_networks_output(nam
     with torch.no_grad():
         pooled = pool_stages(network, facts.stages, x)
         assert pooled.shape == (2, sum(stage.width for stage in facts.stages))
-        assert torch.allclose(pooled[:, -facts.dim :], network(x), atol=1e-6)
-        assert torch.allclose(with_whitening(network, facts.stages, facts.dim).eval()(x), network(x), atol=1e-6)
+        own = network(x)
+        assert own.shape == (2, facts.width)
+        assert torch.allclose(pooled[:, -facts.width :], own, atol=1e-6)
+        assert torch.allclose(with_whitening(network, facts.stages, facts.dim).eval()(x), own[:, -facts.dim :], atol=1e-6)
 
 
 def test_the_layer_in_a_network_is_the_map_that_was_fitted():
@@ -104,13 +110,11 @@ def test_the_layer_in_a_network_is_the_map_that_was_fitted():
     x = torch.randn(40, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         pooled = pool_stages(network, facts.stages, x).numpy()
-        whitening = fit_whitening(pooled, facts.stages, facts.dim)
+        fitted = fit_whitening(pooled, facts.stages, facts.dim)
         whole = with_whitening(network, facts.stages, facts.dim).eval()
-        whole.load_state_dict(
-            {"mean": torch.from_numpy(whitening.mean), "axes": torch.from_numpy(whitening.axes)}, strict=False
-        )
+        whole.load_state_dict({"mean": torch.from_numpy(fitted.mean), "axes": torch.from_numpy(fitted.axes)}, strict=False)
         values = whole(x).numpy()
-    assert values / np.linalg.norm(values, axis=1, keepdims=True) == pytest.approx(whitening(pooled), abs=1e-3)
+    assert values / np.linalg.norm(values, axis=1, keepdims=True) == pytest.approx(fitted(pooled), abs=1e-3)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         half = whole(x)
     assert half.dtype == torch.float32

@@ -134,6 +134,6 @@ def export_pretrained(name: str, trained: Pretrained, source: str) -> TrainedCar
     Raises:
         UslError: as `export_encoder`.
     """
-    method, epochs = METHODS[trained.params.method], len(trained.history)
-    training = f"{method}, {epochs} epochs on {trained.n_images:,} images of {source}, without labels"
+    method, n = METHODS[trained.params.method], len(trained.history)
+    training = f"{method}, {n} epoch{'s' * (n > 1)} on {trained.n_images:,} images of {source}, without labels"
     return export_encoder(name, trained.params.backbone, trained.weights, training)

@@ -79,7 +79,7 @@ class Pretraining:
         self._facts = SMALL_NETWORKS[params.backbone]
         self._device = find_device(device)
         # Half precision only in the network, where the device multiplies it faster; the loss stays in float32.
-        self._half = self._device.type == "cuda" and has_bfloat16(self._device)
+        self._half = has_bfloat16(self._device)
         self._network, self._projection = self._new_networks()
         self._key: nn.Module | None = None
         if params.method == "moco":
@@ -102,7 +102,7 @@ class Pretraining:
         p = self._params
         made = (
             new_network(p.backbone, self._seed),
-            new_projection(self._facts.dim, p.projection_dim, self._seed + 1),
+            new_projection(self._facts.width, p.projection_dim, self._seed + 1),
         )
         return tuple(part.to(self._device).to(memory_format=torch.channels_last) for part in made)  # type: ignore[return-value]
 
@@ -202,7 +202,7 @@ class Pretraining:
     def _judged(self) -> tuple[float | None, float]:
         """k-NN accuracy, if there are classes, and spread."""
         pooled = self.pooled(self._sample.rows)
-        output = pooled[:, -self._facts.dim :]
+        output = pooled[:, -self._facts.width :]
         output = output / np.maximum(np.linalg.norm(output, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         if not self._sample.has_classes:
             return None, spread(output)
