@@ -17,6 +17,7 @@ _HOMES = {
     "encode": "features",
     "encode_views": "views",
     "encoder_cards": "encoders",
+    "default_encoder": "encoders",
     "find_neighbors": "neighbors",
     "utility": "density",
     "log_density": "density",
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from .comparison import compare
     from .demos import demo_cards, load_demo
     from .density import density_peaks, density_percentile, log_density, utility
-    from .encoders import encoder_cards
+    from .encoders import default_encoder, encoder_cards
     from .errors import Cancelled, UslError
     from .features import encode
     from .images import open_image, scan

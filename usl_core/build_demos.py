@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .demos import ASSETS, FORMAT_VERSION, demo_cards, file_digest
+from .encoders import BUNDLED
 from .errors import UslError
 from .features import encode
 from .images import scan
@@ -27,7 +28,6 @@ from .shapes import render_shapes
 
 log = logging.getLogger(__name__)
 
-ENCODER = "pixels:pca"
 K_MAX = 200
 SEED = 0
 _WEBP = {"format": "WEBP", "quality": 88, "method": 6}
@@ -107,7 +107,7 @@ def _compute(archive: Path) -> dict[str, np.ndarray]:
         images = scan(archive, cache_dir=cache)
         if images.problems or images.labels is None:
             raise RuntimeError(f"{archive.name} must hold readable images in class folders: {images.problems[:3]}")
-        features = encode(images, encoder=ENCODER, cache_dir=cache)
+        features = encode(images, encoder=BUNDLED, cache_dir=cache)
         values = np.array(features.values)
     graph = find_neighbors(values, K_MAX)
     methods: tuple[MapMethod, ...] = ("umap", "pca")

@@ -159,7 +159,9 @@ def _add_pretrain(parser: argparse.ArgumentParser) -> None:
 
 def _add_encoding(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("features")
-    group.add_argument("--encoder", metavar="NAME", help="see `encoders` (default: pixels:pca, which needs no weights)")
+    group.add_argument(
+        "--encoder", metavar="NAME", help="see `encoders` (default: a network whose weights are here, else bundled:mini)"
+    )
     group.add_argument("--device", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
     group.add_argument(
         "--precision", choices=("float32", "bfloat16"), help="bfloat16 changes the third digit (default: float32)"
@@ -218,7 +220,7 @@ def _add_uslt(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--noise", type=float, metavar="S", help="of the features where there are no views (default: 0.5)")
     group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 30")
     group.add_argument("--batch-size", type=int, metavar="B", help="images per step (default: 1024, for few images fewer)")
-    group.add_argument("--learning-rate", type=float, metavar="R", help="of Adam (default: 0.03)")
+    group.add_argument("--learning-rate", type=float, metavar="R", help="of Adam (default: 0.01)")
     group.add_argument("--weight-decay", type=float, metavar="W", help="of Adam (default: 0)")
     group.add_argument("--strict", dest="strict_threshold", action="store_true", help="above tau, not at tau")
     group.add_argument("--balance", action="store_true", help="in the global loss, clusters weigh the same")

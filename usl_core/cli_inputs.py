@@ -43,7 +43,7 @@ def features_of(folder: str, options: argparse.Namespace, record: RunRecord | No
     with progress_bar("encode", options) as on_progress:
         features = encode(
             images,
-            encoder or "pixels:pca",
+            encoder,
             cache_dir=cache_dir_of(options),
             device=options.device or "auto",
             precision=precision_of(options, record),

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
-from .encoders import PIXELS
+from .encoders import BUNDLED
+from .prepared import is_demo
 from .selection.usl import UslParams
 from .uslt.params import UsltParams
 
@@ -67,7 +68,7 @@ def select_command(source: str, method: str, budget: int, seed: int, encoder: st
         encoder: full name.
         params: of USL or USL-T, None for other methods.
     """
-    words = ["select", source, "--budget", str(budget), "--method", method, *_seed(seed), *_encoder(encoder)]
+    words = ["select", source, "--budget", str(budget), "--method", method, *_seed(seed), *_encoder(source, encoder)]
     return _line([*words, *_settings([params] if params is not None else []), "--out", "picks"])
 
 
@@ -82,8 +83,8 @@ def compare_command(
 ) -> str:
     """The command that writes the same report; arguments as for `select_command`, but `params` by method. USL and USL-T
     share k and whether an image counts itself."""
-    words = ["compare", source, "--budget", str(budget), "--methods", ",".join(methods), *_seed(seed), *_encoder(encoder)]
-    return _line([*words, *_settings(params.values()), "--map", map_method, "--report", "report"])
+    words = ["compare", source, "--budget", str(budget), "--methods", ",".join(methods), *_seed(seed)]
+    return _line([*words, *_encoder(source, encoder), *_settings(params.values()), "--map", map_method, "--report", "report"])
 
 
 def _line(words: Sequence[str]) -> str:
@@ -94,8 +95,9 @@ def _seed(seed: int) -> list[str]:
     return ["--seed", str(seed)] if seed else []
 
 
-def _encoder(encoder: str) -> list[str]:
-    return ["--encoder", encoder] if encoder != PIXELS else []
+def _encoder(source: str, encoder: str) -> list[str]:
+    """Always named for a folder, whose default depends on the weights that are on the machine."""
+    return [] if is_demo(source) and encoder == BUNDLED else ["--encoder", encoder]
 
 
 def _settings(several: Iterable[Params]) -> list[str]:

@@ -56,7 +56,7 @@ class Demo:
     Args:
         card: its description.
         images: the image set of the bundled zip, labels included.
-        features: `encode(images, "pixels:pca")`.
+        features: `encode(images, "bundled:mini")`.
         neighbors: `find_neighbors(features.values, 200)`.
         maps: (n, 2) float32 coordinates, "umap" (seed 0) and "pca".
         trustworthiness: of each map, in [0, 1].

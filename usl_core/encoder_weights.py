@@ -163,7 +163,7 @@ def _download(name: str, facts: Network, path: Path) -> None:
         raise UslError(
             f"{name} needs the weights file {facts.file} ({facts.size_mb:.0f} MB), which could not be downloaded ({error}); "
             f"fetch {facts.url} on a machine with network access and put it into {path.parent}, "
-            "or choose pixels:pca, which needs no weights"
+            "or choose bundled:mini, which comes with the program"
         ) from error
 
 

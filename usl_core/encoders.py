@@ -172,6 +172,15 @@ def encoder_cards() -> list[EncoderCard]:
     return [pixels, bundled, *published, *trained]
 
 
+def default_encoder() -> str:
+    """What images are looked at through unless the user says otherwise, by its full name.
+
+    A published network whose weights are here already, the first of the list if there are several; else the bundled encoder.
+    """
+    folder = weights_dir()
+    return next((name for name, facts in NETWORKS.items() if (folder / facts.file).is_file()), BUNDLED)
+
+
 def get_encoder(name: str, weights: str | None = None) -> Encoder:
     """The encoder of that name.
 

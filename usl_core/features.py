@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .encoder_torchvision import check_device
-from .encoders import PIXELS, Encoder, get_encoder
+from .encoders import Encoder, default_encoder, get_encoder
 from .errors import UslError
 from .feature_shards import ENCODING, Job, encode_shards, load_shard, read_pixels
 from .store import Entry, Store, fingerprint
@@ -22,7 +22,7 @@ _ROWS = 4096
 
 def encode(
     images: ImageSet | Path | str,
-    encoder: str | Encoder = PIXELS,
+    encoder: str | Encoder | None = None,
     *,
     cache_dir: Path | str | None = None,
     on_progress: Progress | None = None,
@@ -35,7 +35,7 @@ def encode(
 
     Args:
         images: an image set, or a folder or .zip archive that is scanned first.
-        encoder: a name from `encoder_cards()`, or an encoder of your own.
+        encoder: a name from `encoder_cards()`, or an encoder of your own; None: `default_encoder()`.
         cache_dir: where features are kept; None means the platform's cache directory.
         on_progress: told after every batch; may raise `Cancelled`, and the next call goes on where this one stopped.
         batch_size: images per forward pass; None means what suits encoder and device. Changes speed, and last bits.
@@ -52,7 +52,7 @@ def encode(
     """
     report: Progress = on_progress or _ignore
     images = _image_set(images, cache_dir, report)
-    chosen = get_encoder(encoder, weights) if isinstance(encoder, str) else encoder
+    chosen = _chosen(encoder, weights)
     _check(device, precision, batch_size)
     store = Store(cache_dir)
     key = feature_key(images, chosen, precision)
@@ -73,27 +73,37 @@ def encode(
 
 
 def load_features(
-    images: ImageSet, encoder: str | Encoder = PIXELS, *, cache_dir: Path | str | None = None, precision: str = "float32"
+    images: ImageSet,
+    encoder: str | Encoder | None = None,
+    *,
+    cache_dir: Path | str | None = None,
+    precision: str = "float32",
 ) -> Features | None:
     """What the last `encode` of these images returned if it is in the cache, else None; opens no image.
 
     Raises:
         UslError: no such encoder.
     """
-    chosen = get_encoder(encoder) if isinstance(encoder, str) else encoder
+    chosen = _chosen(encoder)
     key = feature_key(images, chosen, precision)
     entry = Store(cache_dir).load(KIND, key)
     return None if entry is None else _features(images, chosen, key, entry)
 
 
-def feature_key(images: ImageSet, encoder: str | Encoder = PIXELS, precision: str = "float32") -> str:
+def feature_key(images: ImageSet, encoder: str | Encoder | None = None, precision: str = "float32") -> str:
     """Under what the features of these images are kept in the cache.
 
     Raises:
         UslError: no such encoder.
     """
-    chosen = get_encoder(encoder) if isinstance(encoder, str) else encoder
+    chosen = _chosen(encoder)
     return fingerprint(KIND, ALGORITHM, images.fingerprint, chosen.name, chosen.identity(precision))
+
+
+def _chosen(encoder: str | Encoder | None, weights: str | None = None) -> Encoder:
+    if encoder is None:
+        encoder = default_encoder()
+    return get_encoder(encoder, weights) if isinstance(encoder, str) else encoder
 
 
 def _image_set(images: ImageSet | Path | str, cache_dir: Path | str | None, report: Progress) -> ImageSet:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .artefacts import Map, load_map, load_neighbors, load_or_draw_map, load_or_find_neighbors
 from .demos import load_demo
-from .encoders import PIXELS
+from .encoders import BUNDLED, default_encoder
 from .features import encode, load_features
 from .image_records import recall_images, remember_images
 from .neighbors import find_neighbors
@@ -61,6 +61,11 @@ def is_toy(source: str) -> bool:
     return source.startswith(TOY_PREFIX)
 
 
+def usual_encoder(source: str) -> str:
+    """What a source is looked at through unless the user says otherwise; the features of a demo come with it."""
+    return BUNDLED if is_demo(source) else default_encoder()
+
+
 def find_images(
     source: str,
     *,
@@ -97,7 +102,7 @@ def known_images(source: str, *, cache_dir: Path | None = None) -> ImageSet | No
 
 def prepare(
     source: str,
-    encoder: str = PIXELS,
+    encoder: str | None = None,
     *,
     within: Sequence[Path] = (),
     cache_dir: Path | None = None,
@@ -107,7 +112,7 @@ def prepare(
 
     Args:
         source: see above.
-        encoder: name of an encoder.
+        encoder: name of an encoder; None: `usual_encoder`.
         within: see `scan`.
         cache_dir: see `Store`.
         on_progress: see `types.Progress`; it may raise `Cancelled`, and the next call goes on where this one stopped.
@@ -116,9 +121,13 @@ def prepare(
         UslError: as `scan` and `encode`.
     """
     report: Progress = on_progress or (lambda fraction, note: None)
+    encoder = usual_encoder(source) if encoder is None else encoder
     images = find_images(source, within=within, cache_dir=cache_dir, on_progress=lambda _, note: report(0.0, note))
     features = encode(
-        images, encoder, cache_dir=cache_dir, on_progress=lambda fraction, note: report(_ENCODED * fraction, note)
+        images,
+        encoder,
+        cache_dir=cache_dir,
+        on_progress=lambda fraction, note: report(_ENCODED * fraction, note),
     )
 
     def searching(fraction: float, note: str) -> None:
@@ -132,14 +141,15 @@ def prepare(
     return Prepared(source=source, features=features, neighbors=graph, pca=pca, umap=umap)
 
 
-def load_prepared(source: str, encoder: str = PIXELS, *, cache_dir: Path | None = None) -> Prepared | None:
-    """What `prepare` made, or None if any of it is missing; nothing is computed.
+def load_prepared(source: str, encoder: str | None = None, *, cache_dir: Path | None = None) -> Prepared | None:
+    """What `prepare` made with the same arguments, or None if any of it is missing; nothing is computed.
 
     Raises:
         UslError: no such demo, toy or encoder.
     """
     if is_toy(source):
         return _toy(source.removeprefix(TOY_PREFIX))
+    encoder = usual_encoder(source) if encoder is None else encoder
     if is_demo(source):
         bundled = _bundled(source)
         if bundled.features.encoder == encoder:

@@ -148,9 +148,15 @@ def data() -> str:
 
 def encoder() -> str:
     """Full name of the encoder."""
-    from usl_core.encoders import PIXELS
+    return st.session_state.get(Key.ENCODER) or _usual_encoder()
 
-    return st.session_state.get(Key.ENCODER) or PIXELS
+
+def _usual_encoder() -> str:
+    """That of the data at hand, as in `prepared.usual_encoder`, but a name that nobody knows raises no error here."""
+    from usl_core.demos import demo_cards
+    from usl_core.encoders import BUNDLED, default_encoder
+
+    return BUNDLED if data() in {card.name for card in demo_cards()} else default_encoder()
 
 
 def pinned(n: int) -> int | None:
@@ -172,9 +178,7 @@ def open_data(name: str) -> None:
 
 def use_encoder(name: str) -> None:
     """Look through another encoder; for callbacks. It may refuse other images, so rows would not fit either."""
-    from usl_core.encoders import PIXELS
-
-    st.session_state[Key.ENCODER] = "" if name == PIXELS else name
+    st.session_state[Key.ENCODER] = "" if name == _usual_encoder() else name
     st.session_state[Key.PIN] = ""
 
 

@@ -52,6 +52,10 @@ class Server:
         raise AssertionError(f"these workers never ended: {self.workers()}")
 
 
+def _own_folders(cache: str) -> dict[str, str]:
+    return {"USL_CACHE_DIR": cache, "USL_ENCODERS_DIR": f"{cache}/encoders", "TORCH_HOME": f"{cache}/torch"}
+
+
 @contextmanager
 def running_app(script: str = "app.py", *, port: int | None = None, **environment: str) -> Iterator[Server]:
     """Start the app (or another script) on a free port of this machine, or on this one; stop it afterwards."""
@@ -63,7 +67,7 @@ def running_app(script: str = "app.py", *, port: int | None = None, **environmen
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "USL_CACHE_DIR": cache, "USL_ENCODERS_DIR": f"{cache}/encoders", **environment},
+            env={**os.environ, **_own_folders(cache), **environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

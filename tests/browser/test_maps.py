@@ -211,7 +211,7 @@ def test_box_and_lasso_select_exactly_what_is_inside(page: Page, server: Server,
         """view => { const box = view.stage.getBoundingClientRect(), panel = view.panels[1];
                      return [box.left + panel.x, box.top + panel.y, panel.width, panel.height]; }""",
     )
-    shape = [(0.2, 0.15), (0.85, 0.3), (0.5, 0.45), (0.8, 0.9), (0.25, 0.8)] if tool != "Box" else [(0.2, 0.15), (0.8, 0.9)]
+    shape = [(0.05, 0.1), (0.95, 0.15), (0.6, 0.45), (0.95, 0.95), (0.1, 0.9)] if tool != "Box" else [(0.2, 0.15), (0.8, 0.9)]
     way = [(round(left + share * width), round(top + part * height)) for share, part in shape]
     if tool == "shift":
         page.keyboard.down("Shift")
@@ -428,7 +428,7 @@ def test_a_server_that_starts_anew_is_found_again(browser: BrowserContext):
     with running_app() as old:
         port = int(old.address.rpartition(":")[2])
         page = browser.new_page()
-        open_compare(page, old.address, "?m=9")
+        open_compare(page, old.address)
         zoomed = zoom_in(page)
         before = drawn_picks(page, panel=2)
     with running_app(port=port):
@@ -439,7 +439,7 @@ def test_a_server_that_starts_anew_is_found_again(browser: BrowserContext):
             page.keyboard.press("ArrowRight")
         page.wait_for_url("**k=25**")
         demo = usl.load_demo("digits")
-        expected = usl.select(demo.features, 9, "usl", usl.UslParams(n_neighbors=25), neighbors=demo.neighbors).indices
+        expected = usl.select(demo.features, 40, "usl", usl.UslParams(n_neighbors=25), neighbors=demo.neighbors).indices
         wait_until(page, "(view, rows) => String(view.panels[2].spec.picks) === String(rows)", expected.tolist())
         assert before != expected.tolist()
         assert camera(page) == zoomed
@@ -582,9 +582,9 @@ def test_guessed_addresses_are_refused(page: Page, server: Server, digits):
         f"api/maps/{version}/maps.css",
         f"api/maps/{version}/..%2F__init__.py",
         f"api/maps/{16 * '0'}/index.js",
-        f"api/words/digits/{64 * '0'}/5?encoder=pixels:pca",
-        f"api/words/digits/{digits.features.fingerprint}/99999?encoder=pixels:pca",
-        f"api/words/nothing/{digits.features.fingerprint}/5?encoder=pixels:pca",
+        f"api/words/digits/{64 * '0'}/5?encoder=bundled:mini",
+        f"api/words/digits/{digits.features.fingerprint}/99999?encoder=bundled:mini",
+        f"api/words/nothing/{digits.features.fingerprint}/5?encoder=bundled:mini",
     ):
         answer = page.request.get(f"{server.address}/{path}")
         # Streamlit answers addresses that no route takes with its own page.

@@ -140,9 +140,11 @@ def test_presets_are_those_of_the_method():
 
 
 def test_defaults_are_left_out():
-    command = select_command("demo:digits", "usl", 40, 0, "pixels:pca", UslParams())
+    command = select_command("demo:digits", "usl", 40, 0, "bundled:mini", UslParams())
     assert command == "python -m usl_core select demo:digits --budget 40 --method usl --out picks"
-    assert "--k" not in select_command("demo:digits", "random", 40, 3, "pixels:pca", None)
+    assert "--k" not in select_command("demo:digits", "random", 40, 3, "bundled:mini", None)
+    assert "--encoder pixels:pca" in select_command("demo:digits", "random", 40, 3, "pixels:pca", None)
+    assert "--encoder bundled:mini" in select_command("photos", "random", 40, 3, "bundled:mini", None), "the default may differ"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_defaults_are_left_out():
 )
 def test_the_command_makes_the_same_picks(tmp_path, monkeypatch, method, params):
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(select_command("demo:digits", method, 15, 5, "pixels:pca", params))
+    words = shlex.split(select_command("demo:digits", method, 15, 5, "bundled:mini", params))
     assert main([*words[3:], "--quiet"]) == 0
     demo = usl.load_demo("digits")
     chosen = usl.select(demo.features, 15, method, params, seed=5, neighbors=demo.neighbors)

@@ -26,7 +26,7 @@ def loaded():
 def recomputed(tmp_path_factory):
     """Scanned and encoded now, like a user's archive."""
     cache = tmp_path_factory.mktemp("cache")
-    return {name: usl.encode(ASSETS / f"{name}.zip", "pixels:pca", cache_dir=cache) for name in NAMES}
+    return {name: usl.encode(ASSETS / f"{name}.zip", "bundled:mini", cache_dir=cache) for name in NAMES}
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_every_card_has_an_encoder_of_that_name():
     assert cards[1].name == "bundled:mini"
     assert cards[1].cached
     assert not any(card.cached for card in cards[2:])
-    assert [card.size for card in cards[:3]] == ["no weights", "0.8 MB", "45 MB"]
+    assert [card.size for card in cards[:3]] == ["no weights", "2.7 MB", "45 MB"]
 
 
 def test_a_weights_file_that_is_there_counts_as_cached(torch_home):
@@ -277,7 +277,7 @@ def test_a_failed_download_says_what_to_put_where(fault, server, weights_bytes, 
     with pytest.raises(UslError) as caught:
         get_encoder(SMALL).load("cpu", "float32", quiet)
     message = str(caught.value)
-    assert all(part in message for part in (SMALL, file, NETWORKS[SMALL].url, str(weights_dir()), "pixels:pca"))
+    assert all(part in message for part in (SMALL, file, NETWORKS[SMALL].url, str(weights_dir()), "bundled:mini"))
     assert {"refused": "refused", "404": "404", "wrong hash": "invalid hash", "folder": "directory"}[fault] in message
     assert fault == "folder" or list(weights_dir().iterdir()) == []
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from usl_core import feature_shards
-from usl_core.encoders import PixelEncoder, get_encoder
+from usl_core.encoder_weights import NETWORKS, weights_dir
+from usl_core.encoders import PixelEncoder, default_encoder, get_encoder
 from usl_core.errors import Cancelled, UslError
-from usl_core.features import encode
+from usl_core.features import encode, feature_key, load_features
 from usl_core.images import scan
 from usl_core.types import ImageSet
 
@@ -102,8 +103,23 @@ def test_rows_are_unit_vectors_in_the_order_of_the_images(images, tmp_path):
     assert features.encoder == "test:tiny"
 
 
-def test_pixels_are_the_default(images, tmp_path):
+def test_the_bundled_encoder_is_the_default_until_other_weights_are_here(images, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     features = encode(images, cache_dir=tmp_path)
+    assert default_encoder() == features.encoder == "bundled:mini"
+    assert features.fingerprint == feature_key(images) == feature_key(images, "bundled:mini")
+    weights_dir().mkdir(parents=True)
+    (weights_dir() / NETWORKS[SMALL].file).touch()
+    assert default_encoder() == SMALL
+    assert feature_key(images) == feature_key(images, SMALL)
+    assert load_features(images, cache_dir=tmp_path) is None
+    first = next(iter(NETWORKS))
+    (weights_dir() / NETWORKS[first].file).touch()
+    assert default_encoder() == first, "of several the first of the list"
+
+
+def test_pixels_have_as_many_axes_as_the_images_span(images, tmp_path):
+    features = encode(images, "pixels:pca", cache_dir=tmp_path)
     assert features.encoder == "pixels:pca"
     assert features.values.shape == (30, 29)
     np.testing.assert_allclose(np.linalg.norm(features.values, axis=1), 1, atol=1e-6)
@@ -123,7 +139,7 @@ def test_batches_have_the_size_asked_for(images, tmp_path):
 
 
 def test_one_image_is_enough(tmp_path):
-    features = encode(make_folder(tmp_path / "one", n=1), cache_dir=tmp_path / "cache")
+    features = encode(make_folder(tmp_path / "one", n=1), "pixels:pca", cache_dir=tmp_path / "cache")
     np.testing.assert_array_equal(features.values, [[1.0]])
 
 
@@ -198,8 +214,9 @@ def test_the_fingerprint_covers_contents_encoder_weights_and_precision(images, f
 
 
 def test_precision_does_not_matter_to_pixels(images, tmp_path):
-    exact, rounded = (encode(images, cache_dir=tmp_path, precision=p).fingerprint for p in ("float32", "bfloat16"))
+    exact, rounded = (feature_key(images, "pixels:pca", precision) for precision in ("float32", "bfloat16"))
     assert exact == rounded
+    assert encode(images, "pixels:pca", cache_dir=tmp_path, precision="bfloat16").fingerprint == exact
 
 
 # --- interrupted work -----------------------------------------------------------------------------------------------
@@ -221,7 +238,7 @@ PixelEncoder.shard_size, PixelEncoder.batch_size = 4, 2
 def slowly(fraction, note):
     print(note, flush=True)
     time.sleep(0.02)
-encode({str(folder)!r}, cache_dir={str(cache)!r}, on_progress=slowly)
+encode({str(folder)!r}, "pixels:pca", cache_dir={str(cache)!r}, on_progress=slowly)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
@@ -235,11 +252,11 @@ encode({str(folder)!r}, cache_dir={str(cache)!r}, on_progress=slowly)
     opened, real = [], images_module.open_image
     monkeypatch.setattr(images_module, "open_image", lambda some, i, **kwargs: (opened.append(i), real(some, i, **kwargs))[1])
     notes = []
-    resumed = encode(images, cache_dir=cache, on_progress=lambda fraction, note: notes.append((fraction, note)))
+    resumed = encode(images, "pixels:pca", cache_dir=cache, on_progress=lambda fraction, note: notes.append((fraction, note)))
     assert sorted(opened) == list(range(4 * saved, 30))
     assert notes[0][0] == pytest.approx(0.95 * (4 * saved + 2) / 30)
     assert not list(cache.glob("features.partial/*"))
-    whole = encode(images, cache_dir=tmp_path / "fresh")
+    whole = encode(images, "pixels:pca", cache_dir=tmp_path / "fresh")
     assert whole.fingerprint == resumed.fingerprint
     np.testing.assert_array_equal(whole.values, resumed.values)
 
@@ -340,7 +357,7 @@ def test_the_mean_image_is_reported(tmp_path):
     root.mkdir()
     for name, grey in (("a", 0), ("b", 127), ("c", 254)):
         Image.new("RGB", (20, 20), (grey,) * 3).save(root / f"{name}.png")
-    features = encode(root, cache_dir=tmp_path / "cache")
+    features = encode(root, "pixels:pca", cache_dir=tmp_path / "cache")
     np.testing.assert_allclose(features.values, [[-1], [1]], atol=1e-6)
     assert features.images.paths == ("a.png", "c.png")
     assert "equals the mean image" in features.images.problems[0].cause
@@ -351,7 +368,7 @@ def test_equal_pictures_get_equal_unit_vectors(tmp_path):
     root.mkdir()
     for i in range(3):
         Image.new("RGB", (20 + i, 20), "red").save(root / f"{i}.png")
-    np.testing.assert_array_equal(encode(root, cache_dir=tmp_path / "cache").values, np.ones((3, 1)))
+    np.testing.assert_array_equal(encode(root, "pixels:pca", cache_dir=tmp_path / "cache").values, np.ones((3, 1)))
 
 
 def test_no_usable_image_is_an_error_that_does_not_stick(own_images, tmp_path):
@@ -383,7 +400,7 @@ def test_no_image_at_all(tmp_path):
         ({"batch_size": 0}, "batch_size must be at least 1 but is 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
         ({"encoder": "pixels"}, "there is no encoder 'pixels'"),
-        ({"weights": "random"}, "weights of pixels:pca must be None"),
+        ({"encoder": "pixels:pca", "weights": "random"}, "weights of pixels:pca must be None"),
     ],
 )
 def test_bad_arguments(arguments, message, images, tmp_path):

@@ -192,7 +192,7 @@ def test_names_of_exports_are_plain(name):
     ("changes", "said"),
     [
         ({"values": np.eye(20, dtype=np.float32)}, "give the Features that it made"),
-        ({"values": usl.load_demo("digits").features}, "pixels:pca cannot be trained"),
+        ({"values": usl.load_demo("digits").features}, "bundled:mini cannot be trained"),
         ({"views": Views(values=np.zeros((20, 5, 1024), np.float32), fingerprint="")}, "views must be None"),
         ({"mode": "half"}, "mode must be 'frozen' or 'finetune' but is 'half'"),
         ({"device": "tpu"}, "device must be 'auto'"),

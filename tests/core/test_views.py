@@ -167,7 +167,7 @@ def test_an_interrupted_encoding_ends_like_an_uninterrupted_one(tmp_path, monkey
     from usl_core.encoders import PixelEncoder
 
     monkeypatch.setattr(PixelEncoder, "shard_size", 9)  # three images per shard of the views
-    features = usl.encode(folder_of(tmp_path), cache_dir=tmp_path / "cache")
+    features = usl.encode(folder_of(tmp_path), "pixels:pca", cache_dir=tmp_path / "cache")
     whole = usl.encode_views(features, 2, cache_dir=tmp_path / "cache")
     seen = []
 

@@ -94,7 +94,7 @@ def images(tmp_path):
 
 def test_it_reports_and_ends_with_the_result(images):
     process = start("-m", "usl_core.worker")
-    ask(process, "prepare", source=str(images), encoder="pixels:pca")
+    ask(process, "prepare", source=str(images), encoder="bundled:mini")
     said = lines(process)
     assert process.returncode == 0
     assert said[-1]["result"]["images"] == 60
@@ -109,7 +109,7 @@ def test_it_reports_and_ends_with_the_result(images):
 
 def test_a_mistake_of_the_user_is_an_error_and_no_crash(tmp_path):
     process = start("-m", "usl_core.worker")
-    ask(process, "prepare", source=str(tmp_path / "nothing"), encoder="pixels:pca")
+    ask(process, "prepare", source=str(tmp_path / "nothing"), encoder="bundled:mini")
     (last,) = [line for line in lines(process) if "progress" not in line]
     assert "does not exist" in last["error"]
     assert process.returncode == 0
@@ -211,7 +211,7 @@ def test_cancelled_half_way_and_resumed_is_the_same_to_the_last_bit(images, tmp_
         prepare(str(images), on_progress=stop_after)
     assert load_prepared(str(images)) is None
     process = start("-m", "usl_core.worker")
-    ask(process, "prepare", source=str(images), encoder="pixels:pca")
+    ask(process, "prepare", source=str(images), encoder="bundled:mini")
     assert "result" in lines(process)[-1]
     resumed = load_prepared(str(images))
     assert resumed.features.fingerprint == whole.features.fingerprint

@@ -413,10 +413,10 @@ def test_the_commands_are_those_that_repeat_the_view(app):
     params = usl.UslParams(n_neighbors=30)
     methods = ["random", "stratified", "usl"]
     code = app.test.code[0].value
-    assert select_command("demo:digits", "usl", 15, 3, "pixels:pca", params) in code
-    assert compare_command("demo:digits", methods, 15, 3, "pixels:pca", {"usl": params}, "umap") in code
+    assert select_command("demo:digits", "usl", 15, 3, "bundled:mini", params) in code
+    assert compare_command("demo:digits", methods, 15, 3, "bundled:mini", {"usl": params}, "umap") in code
     app.widget("selectbox", "download-method").set_value("Random").run()
-    assert select_command("demo:digits", "random", 15, 3, "pixels:pca", None) in app.test.code[0].value
+    assert select_command("demo:digits", "random", 15, 3, "bundled:mini", None) in app.test.code[0].value
 
 
 def test_report_and_archive_are_jobs_with_a_link_at_the_end(app):

@@ -207,6 +207,8 @@ def test_every_encoder_is_a_card_with_its_facts(app):
     assert app.test.query_params["encoder"] == "torchvision:resnet18"
     assert any(label == "Encode with torchvision:resnet18" for label in states(app).values())
     app.press("encoder-pixels:pca").fine()
+    assert app.test.query_params["encoder"] == "pixels:pca"
+    app.press("encoder-bundled:mini").fine()
     assert "encoder" not in app.test.query_params, "what is the default stays out of the address"
 
 

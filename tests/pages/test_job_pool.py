@@ -287,7 +287,7 @@ def test_the_real_worker_does_a_real_task():
     pool = JobPool()
     arguments = {
         "source": "demo:digits",
-        "encoder": "pixels:pca",
+        "encoder": "bundled:mini",
         "methods": ["random"],
         "budget": 5,
         "params": {},

@@ -229,8 +229,8 @@ def test_every_script_is_served_under_the_digest_of_all(client):
         "api/maps/{version}/..%2f__init__.py",
         "api/maps/{version}/nothing.js",
         "api/words/digits/0000/7",
-        "api/words/nothing/{fingerprint}/7?encoder=pixels:pca",
-        "api/words/digits/{fingerprint}/99999?encoder=pixels:pca",
+        "api/words/nothing/{fingerprint}/7?encoder=bundled:mini",
+        "api/words/digits/{fingerprint}/99999?encoder=bundled:mini",
         "api/words/digits/{fingerprint}/7?encoder=pixels:..",
     ],
 )

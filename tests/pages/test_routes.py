@@ -105,7 +105,7 @@ def test_demos_need_no_folder(client, monkeypatch):
 def test_what_is_unknown_is_404_and_tells_nothing(client, path):
     demo = usl.load_demo("digits")
     url = path.format(digest=demo.images.digests[0], fingerprint=demo.features.fingerprint)
-    answer = get(client, url + ("?encoder=pixels:pca" if "row" in url else ""))
+    answer = get(client, url + ("?encoder=bundled:mini" if "row" in url else ""))
     assert answer.status_code == 404
     assert len(answer.content) < 60
     assert b"/" not in answer.content
@@ -157,7 +157,7 @@ def test_folders_outside_the_roots_are_not_served_although_they_are_known(client
 
 
 def test_finished_files_are_sent_as_attachments(client):
-    arguments = {"source": "demo:digits", "encoder": "pixels:pca", "indices": [3, 1], "out": "{out}"}
+    arguments = {"source": "demo:digits", "encoder": "bundled:mini", "indices": [3, 1], "out": "{out}"}
     job = pool().start("routes-test", "archive", arguments, "me")
     deadline = time.monotonic() + 60
     while pool().find("routes-test").active and time.monotonic() < deadline:
