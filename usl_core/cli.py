@@ -218,7 +218,7 @@ def _add_uslt(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--views", dest="n_views", type=int, metavar="N", help="strong views per image; 0: noise (default: 4)")
     group.add_argument("--view-strength", type=float, metavar="S", help="of the augmentation, up to 1 (default: by encoder)")
     group.add_argument("--noise", type=float, metavar="S", help="of the features where there are no views (default: 0.5)")
-    group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 30")
+    group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 60")
     group.add_argument("--batch-size", type=int, metavar="B", help="images per step (default: 1024, for few images fewer)")
     group.add_argument("--learning-rate", type=float, metavar="R", help="of Adam (default: 0.01)")
     group.add_argument("--weight-decay", type=float, metavar="W", help="of Adam (default: 0)")

@@ -102,7 +102,7 @@ def _advanced(n: int | None) -> dict[str, Any]:
     batch = number("Batch size", Key.BATCH, 1, 100_000, "Images per step; at most an eighth of all, so that there are steps.")
     views_help = "Augmented views per image, encoded once before the first training. 0: noise on the features in their place."
     views = number("Views A", Key.VIEWS, 0, 16, views_help)
-    strength_help = "How strongly views are augmented, 1 as published; 0: what suits the encoder (0.1 for pixels:pca, else 1)."
+    strength_help = "How strongly views are augmented, 1 as published; 0: what suits the encoder (0.1 to 1)."
     strength = slider("View strength", Key.VIEW_STRENGTH, 0.0, 1.0, 0.05, strength_help)
     noise = slider("Noise", Key.NOISE, 0.0, 2.0, 0.05, "Length of the noise beside a feature vector of length 1, where A is 0.")
     projection_help = "Hidden width of a perceptron between features and heads; 0: none."

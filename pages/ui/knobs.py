@@ -52,9 +52,9 @@ DEFAULTS: dict[str, Any] = {
     Key.VIEWS: 4,
     Key.VIEW_STRENGTH: 0.0,
     Key.NOISE: 0.5,
-    Key.EPOCHS: 30,
+    Key.EPOCHS: 60,
     Key.BATCH: 1024,
-    Key.LEARNING_RATE: 0.03,
+    Key.LEARNING_RATE: 0.01,
     Key.WEIGHT_DECAY: 0.0,
     Key.NORMALISE: "batch",
 }

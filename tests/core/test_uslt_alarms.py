@@ -54,7 +54,15 @@ def test_nothing_is_said_while_the_training_warms_up():
     assert alarms([report([10] * 10, entropy=1.0, epoch=5)], PARAMS) != ()
 
 
-def test_only_the_latest_epoch_counts():
+def test_clusters_are_dying_when_few_were_alive_for_as_long_as_a_warm_up():
+    few, many = [20] * 5 + [0] * 5, [13] * 8 + [0] * 2
+    window = PARAMS.n_epochs // 4
+    history = [report(many, epoch=10), *(report(few, epoch=11 + at) for at in range(window))]
+    assert [alarm.kind for alarm in alarms(history, PARAMS)] == ["dying"]
+    assert alarms(history[:-1], PARAMS) == (), "they come and go while others are born"
+
+
+def test_of_the_other_collapses_only_the_latest_epoch_counts():
     assert alarms([report([100, *[0] * 9], epoch=19), report([10] * 10)], PARAMS) == ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ Collapse = Literal["one-cluster", "uniform", "dying"]
 _WARM_UP = 0.25  # share of the training before which nothing is said: every start looks uniform
 _SWALLOWED = 0.8  # share of the images in the largest cluster
 _UNIFORM = 0.9  # share of the highest possible entropy
-_ALIVE = 0.75  # share of the clusters
+_ALIVE = 0.75  # share of the clusters; for as long as a warm-up takes, since clusters come and go while others are born
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def alarms(history: Sequence[EpochReport], params: UsltParams) -> tuple[Alarm, .
                 else f"Train longer or faster (now {params.n_epochs} epochs at a learning rate of {params.learning_rate:g}).",
             )
         )
-    if not found and latest.n_alive < _ALIVE * min(c, n):
+    recent = history[-ceil(_WARM_UP * params.n_epochs) :]
+    if not found and max(report.n_alive for report in recent) < _ALIVE * min(c, n):
         found.append(
             Alarm(
                 "dying",

@@ -33,7 +33,7 @@ class UsltParams:
         projection: hidden width of a two-layer perceptron whose output is added to the features; 0: none.
         n_views: A >= 0 strongly augmented views per image; 0: noise on the features takes their place.
         view_strength: how strongly the views are augmented, in (0, 1], 1 as published; None: what suits the encoder, 0.1 for
-            `pixels:pca` and 1 for trained networks.
+            `pixels:pca`, 0.3 for small networks such as `bundled:mini`, 1 for torchvision's.
         noise: length of that noise beside a feature vector of length 1, >= 0.
         n_epochs: passes over the images, >= 1.
         batch_size: images per step, >= 1; at most n / 8, so that an epoch of few images has some steps too.
@@ -62,9 +62,9 @@ class UsltParams:
     n_views: int = 4
     view_strength: float | None = None
     noise: float = 0.5
-    n_epochs: int = 30
+    n_epochs: int = 60
     batch_size: int = 1024
-    learning_rate: float = 0.03
+    learning_rate: float = 0.01
     weight_decay: float = 0.0
     strict_threshold: bool = False
     balance: bool = False
