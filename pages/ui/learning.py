@@ -17,16 +17,23 @@ from usl_core.store import fingerprint
 from usl_core.types import ImageSet
 
 from . import charts, errors, jobs, sources, state, tables
+from .state import Key
 from .text import plain
 
-OPEN = "learn"
 _FEW = 500
 _COLLAPSED = 0.05
 
 
 def show(name: str, images: ImageSet) -> None:
     """The folded section; nothing in it is made before it is opened."""
-    with st.expander("Learn features from these images", icon=":material/school:", key=OPEN, on_change="rerun") as section:
+    section = st.expander(
+        "Learn features from these images",
+        icon=":material/school:",
+        key=Key.LEARN,
+        on_change="rerun",
+        bind="query-params",
+    )
+    with section:
         if section.open:
             _inside(name, images)
 
@@ -39,20 +46,12 @@ def _inside(name: str, images: ImageSet) -> None:
     if len(images) < _FEW:
         st.caption(f":material/info: {len(images):,} images are few to learn from; expect little below some thousand.")
     title = sources.title_of(name)
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        method = st.segmented_control(
-            "Method", list(METHODS), format_func=METHODS.__getitem__, default="simclr", key="learn-method"
-        )
-        epochs = st.number_input("Epochs", 1, 2000, 100, key="learn-epochs", help="Passes over all images.", width=140)
-        called = st.text_input(
-            "Name of the encoder", name_for(title), max_chars=40, key="learn-name", help="Letters, digits, - and _.", width=260
-        )
+    params, called = _settings(title)
     try:
         check_name(called)
     except UslError as error:
         errors.say(str(error))
         return
-    params = PretrainParams(method="moco" if method == "moco" else "simclr", n_epochs=int(epochs))
     source, record = sources.source_of(name), record_of(images, params)
     # An epoch takes as long however many there are, so that moving their number measures nothing again.
     timed = jobs.section(
@@ -62,19 +61,22 @@ def _inside(name: str, images: ImageSet) -> None:
         doing="Measuring how long it would take here",
         label="How long would it take here?",
         help="Reads some images and tries some steps.",
+        auto=True,
         quiet=True,
     )
-    to_go = params.n_epochs - len(record.epochs())
+    done = len(record.epochs())
+    to_go = params.n_epochs - done
     if timed is not None and to_go > 0:
         whole = duration_text(timed.result["reading"] + timed.result["epoch"] * to_go)
-        st.markdown(f"About **{whole}** on this machine: {duration_text(timed.result['epoch'])} for each of {to_go} epochs.")
+        each = f"{duration_text(timed.result['epoch'])} for {f'each of {to_go} epochs' if to_go > 1 else 'the epoch'}"
+        st.markdown(f"About **{whole}** on this machine: {each}.")
     key = f"learn {called} {record.key}"
     job = jobs.section(
         key,
         "learn",
         {"source": source, "name": called, "title": title, "params": asdict(params)},
         doing="Learning features",
-        label="Learn features",
+        label=f"Go on after epoch {done}" if 0 < done < params.n_epochs else "Learn features",
         help="In the background; every epoch is kept on disk, and a training that was stopped goes on after the last one.",
         quiet=True,
     )
@@ -87,6 +89,34 @@ def _inside(name: str, images: ImageSet) -> None:
         st.success(f"{encoder} is among the encoders above.", icon=":material/check:")
         chosen = state.encoder() == encoder
         st.button("Choose it", key="learn-choose", on_click=state.use_encoder, args=(encoder,), disabled=chosen)
+
+
+def _settings(title: str) -> tuple[PretrainParams, str]:
+    """What is to be learned how, and the name of the encoder; all of it in the address, so that a reload finds the training."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        method = st.segmented_control(
+            "Method",
+            list(METHODS),
+            format_func=METHODS.__getitem__,
+            default="simclr",
+            required=True,
+            key=Key.LEARN_METHOD,
+            bind="query-params",
+        )
+        epochs = st.number_input(
+            "Epochs", 1, 2000, 100, key=Key.LEARN_EPOCHS, bind="query-params", help="Passes over all images.", width=140
+        )
+        called = st.text_input(
+            "Name of the encoder",
+            placeholder=name_for(title),
+            max_chars=40,
+            key=Key.LEARN_NAME,
+            bind="query-params",
+            help="Letters, digits, - and _.",
+            width=260,
+        )
+    params = PretrainParams(method="moco" if method == "moco" else "simclr", n_epochs=int(epochs or 1))
+    return params, called or name_for(title)
 
 
 def _history(record: PretrainRecord) -> None:

@@ -70,6 +70,10 @@ class Key:
     TOY = "toy"
     TOY_BUDGET = "toym"
     TOY_WEIGHT = "toylambda"
+    LEARN = "learn"
+    LEARN_METHOD = "lmethod"
+    LEARN_EPOCHS = "lepochs"
+    LEARN_NAME = "lname"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +175,10 @@ def pin(row: int | None) -> None:
 
 
 def open_data(name: str) -> None:
-    """Look at another data set; for callbacks. A pinned row would be another image there."""
+    """Look at another data set; for callbacks. A pinned row would be another image there, and the name of an encoder is
+    that of the images it learns from."""
     st.session_state[Key.DATA] = name
-    st.session_state[Key.PIN] = ""
+    st.session_state[Key.PIN] = st.session_state[Key.LEARN_NAME] = ""
 
 
 def use_encoder(name: str) -> None:

@@ -49,6 +49,16 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
         if page.get_by_role("button", name="Encode with").count():
             helpers.encode(page)
 
+    def learn() -> None:
+        page.goto(f"{page.url}&learn=true&lepochs=40")
+        page.wait_for_selector("h1")
+        press = page.get_by_role("button", name="Learn features")
+        page.get_by_text("on this machine").or_(page.locator(".st-key-learn-choose")).first.wait_for(timeout=60_000)
+        if press.count():
+            press.click()
+        page.locator(".st-key-learn-choose").wait_for(timeout=120_000)
+        page.locator(".st-key-learn-loss .main-svg").first.wait_for()
+
     def compare_folder() -> None:
         page.get_by_role("link", name="Compare the methods").click()
         helpers.wait_for_maps(page)
@@ -100,6 +110,7 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
         "compare-unknown": lambda: page.goto(f"{address}/compare?data=nothing"),
         "data-folder": open_folder,
         "data-folder-encoded": encode,
+        "data-learned": learn,
         "compare-folder": compare_folder,
         "data-running": running,
         "data-cancelled": cancelled,

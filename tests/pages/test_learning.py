@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pages.ui import folders, learning
+from pages.ui import folders
+from pages.ui.state import Key
 from usl_core.encoder_trained import trained_cards
 from usl_core.prepared import find_images
 
@@ -20,8 +21,9 @@ def album(root, tmp_path, monkeypatch) -> str:
 
 
 def opened(app, name: str):
-    app.test.session_state[learning.OPEN] = True
-    return app.open("data", data=name).fine()
+    """The section unfolded, and the time that it takes measured."""
+    app.open("data", data=name, learn="true").fine()
+    return app.until_done().fine()
 
 
 def press(app, label: str) -> None:
@@ -32,15 +34,13 @@ def press(app, label: str) -> None:
 def test_it_is_folded_and_makes_nothing_before_it_is_opened(app, album):
     app.open("data", data=album).fine()
     assert "Learn features from these images" in [expander.label for expander in app.test.expander]
-    assert "learn-epochs" not in app.keys("number_input")
+    assert Key.LEARN_EPOCHS not in app.keys("number_input")
 
 
 def test_from_the_estimate_to_an_encoder_that_encodes(app, album):
     opened(app, album)
     assert "12 images are few to learn from" in app.plain
-    app.test.number_input(key="learn-epochs").set_value(2)
-    press(app, "How long would it take here?")
-    app.until_done().fine()
+    app.test.number_input(key=Key.LEARN_EPOCHS).set_value(2).run()
     assert "on this machine" in app.plain
     assert "for each of 2 epochs" in app.plain
     press(app, "Learn features")
@@ -59,7 +59,7 @@ def test_from_the_estimate_to_an_encoder_that_encodes(app, album):
 
 def test_a_name_that_cannot_be_is_told(app, album):
     opened(app, album)
-    app.test.text_input(key="learn-name").set_value("../evil").run()
+    app.test.text_input(key=Key.LEARN_NAME).set_value("../evil").run()
     assert "must be 1 to 40 letters" in app.plain
     assert "Learn features" not in [button.label for button in app.test.button]
 
