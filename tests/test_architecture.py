@@ -210,6 +210,12 @@ def test_listing_the_methods_loads_nothing_heavy():
     assert not _loaded_after("import usl_core; usl_core.methods(); usl_core.UslParams()") & (HEAVY | {"streamlit"})
 
 
+def test_homes_heading_waits_for_nothing_heavy():
+    of_streamlit = _loaded_after("import streamlit; streamlit.App; streamlit.title; streamlit.components.v2")
+    ours = _loaded_after("import app\nfrom pages.ui import folders, header, nav, state") - of_streamlit
+    assert not ours & (HEAVY | {"numpy"})
+
+
 # ---------------------------------------------------------------- the public names
 
 

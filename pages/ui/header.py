@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from usl_core.prepared import is_toy
-
 from . import parts
 from .text import plain
 
@@ -36,6 +34,8 @@ def facts_of(title: str, made: Prepared | None, drawn: Map | None = None) -> lis
     """Data set, n, encoder, d, and how the map was drawn, as far as they are known."""
     if made is None:
         return [title, "not encoded yet"]
+    from usl_core.prepared import is_toy  # not above: Home's heading must not wait for NumPy
+
     values = made.features.values
     facts = [
         title,
