@@ -8,7 +8,7 @@ import numpy as np
 
 from pages.ui import sources
 from usl_core.artefacts import load_or_draw_map, load_or_find_neighbors
-from usl_core.encoders import PIXELS
+from usl_core.encoders import BUNDLED
 from usl_core.features import KIND, feature_key
 from usl_core.image_records import remember_images
 from usl_core.store import Store
@@ -46,9 +46,9 @@ def make_folder(root: Path, n: int, *, n_neighbors: int) -> str:
     centres = rng.standard_normal((4 * N_CLASSES, DIM))
     values = centres[4 * labels + rng.integers(4, size=n)] + 0.8 * rng.standard_normal((n, DIM))
     values = (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
-    key = feature_key(images, PIXELS)
-    store.save(KIND, key, {"values": values}, {"encoder": PIXELS, "unreadable": [], "unusable": []})
-    features = Features(values=values, fingerprint=key, encoder=PIXELS, images=images)
+    key = feature_key(images, BUNDLED)
+    store.save(KIND, key, {"values": values}, {"encoder": BUNDLED, "unreadable": [], "unusable": []})
+    features = Features(values=values, fingerprint=key, encoder=BUNDLED, images=images)
     graph = load_or_find_neighbors(features, n_neighbors)
     load_or_draw_map(features, graph, "pca")
     return sources.name_of(folder)
