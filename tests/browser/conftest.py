@@ -1,19 +1,33 @@
-"""One server and one browser for the tests of this folder."""
+"""Servers and one browser for the tests of this folder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from .server import fresh_browser, running_app
+from .server import Server, fresh_browser, running_app
 
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     with running_app() as server:
         yield server.address
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that visitors may look into."""
+    return tmp_path_factory.mktemp("root").resolve()
+
+
+@pytest.fixture(scope="module")
+def server(root: Path) -> Iterator[Server]:
+    """A server of the file's own, which shows that folder."""
+    with running_app(USL_DATA_ROOTS=str(root)) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

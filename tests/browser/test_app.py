@@ -13,7 +13,6 @@ import signal
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -41,18 +40,6 @@ from .helpers import (
 from .server import Server, running_app, settle
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that visitors may look into."""
-    return tmp_path_factory.mktemp("root").resolve()
-
-
-@pytest.fixture(scope="module")
-def server(root: Path) -> Iterator[Server]:
-    with running_app(USL_DATA_ROOTS=str(root)) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,9 @@ from playwright.sync_api import Page, expect
 
 from . import helpers
 from .helpers import button, encode, open_folder, picks, wait_for_maps
-from .server import Server, running_app, settle
+from .server import Server, settle
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("root").resolve()
-
-
-@pytest.fixture(scope="module")
-def server(root: Path) -> Iterator[Server]:
-    with running_app(USL_DATA_ROOTS=str(root)) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
