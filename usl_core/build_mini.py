@@ -102,7 +102,7 @@ def build(archive: Path | str, params: PretrainParams, device: str = "auto", out
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {'CPU' if device in ('auto', 'cpu') else device}",
         "knn_accuracy": round(accuracy, 4),
         "knn_protocol": f"k = 200, temperature 0.1, {len(held_out):,} held-out images by the {len(learn):,} others",
-        "command": f"python -m usl_core.build_mini cifar10-train.zip --epochs {params.n_epochs}",
+        "command": _command(params),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -112,6 +112,13 @@ def build(archive: Path | str, params: PretrainParams, device: str = "auto", out
         raise UslError(f"the folder {out} cannot be written ({error.strerror or error}); choose another with --out") from error
     log.info("k-NN accuracy %.1f %%, %s MB", 100 * accuracy, card["size_mb"])
     return card
+
+
+def _command(params: PretrainParams) -> str:
+    """The command that trains with these settings, which are those of `CPU` or `GPU` but for epochs and backbone."""
+    gpu = " --gpu" if params.batch_size == GPU.batch_size else ""
+    backbone = "" if params.backbone == CPU.backbone else f" --backbone {params.backbone}"
+    return f"python -m usl_core.build_mini cifar10-train.zip{gpu}{backbone} --epochs {params.n_epochs}"
 
 
 def _demo_pixels() -> dict[str, NDArray[np.uint8]]:

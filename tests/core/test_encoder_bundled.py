@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import load
 
 import usl_core as usl
-from usl_core import encoder_bundled
+from usl_core import build_mini, encoder_bundled
 from usl_core.build_mini import main, split
 from usl_core.encoder_bundled import ASSETS, bundled_card
 from usl_core.encoder_small import SMALL_NETWORKS, new_network, normalised, small_pixels
@@ -101,6 +101,17 @@ def test_the_held_out_images_are_always_the_same_and_never_learned_from():
     assert len(learn) + len(held_out) == 50_000
     assert np.array_equal(split(50_000)[1], held_out)
     assert held_out[:3].tolist() == sorted(held_out[:3].tolist())
+
+
+@pytest.mark.parametrize("words", [[], ["--gpu"], ["--gpu", "--backbone", "resnet18-32"], ["--epochs", "7"]])
+def test_the_card_names_the_command_that_was_given(words, monkeypatch):
+    asked = []
+    monkeypatch.setattr(build_mini, "build", lambda archive, params, *others: asked.append(params))
+    assert main(["images.zip", *words]) == 0
+    command = build_mini._command(asked[0]).split()
+    assert command[:4] == ["python", "-m", "usl_core.build_mini", "cifar10-train.zip"]
+    assert main(command[3:]) == 0
+    assert asked[1] == asked[0]
 
 
 def test_the_command_trains_judges_and_writes(tmp_path, monkeypatch, capsys):
