@@ -156,7 +156,7 @@ def test_imports_only_go_down():
         descend(name, ())
 
 
-@pytest.mark.parametrize("ground", ["errors", "types", "validation", "distances", "store"])
+@pytest.mark.parametrize("ground", ["errors", "types", "validation", "distances", "store", "regular_files"])
 def test_the_ground_floor_stands_on_nothing(ground):
     ground_floor = {"usl_core.errors", "usl_core.types", "usl_core.validation"}
     below = {i.module for i in _imports(ROOT / "usl_core" / f"{ground}.py") if _top(i.module) == "usl_core" and not i.for_types}

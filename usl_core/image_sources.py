@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from .errors import UslError
 from .image_decode import EXTENSIONS, MAX_FILE_BYTES, too_many_bytes
+from .regular_files import NOT_REGULAR, read_regular
 from .types import Problem, Progress
 
 _SETTLED_NS = 2_000_000_000
@@ -141,7 +142,7 @@ class Folder:
                 if S_ISREG(facts.st_mode):
                     found.add(name, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
                 else:
-                    found.refuse(name, "it is a device, pipe or socket, not a file")
+                    found.refuse(name, NOT_REGULAR)
         except FileNotFoundError:
             found.refuse(shown, "the file, or what it links to, does not exist")
         except OSError as error:
@@ -152,16 +153,12 @@ class Folder:
         """The bytes of the file `name`, a path relative to the folder.
 
         Raises:
-            UslError: it is gone, larger than `MAX_FILE_BYTES`, leads out, or cannot be opened.
+            UslError: it is gone, no regular file, larger than `MAX_FILE_BYTES`, leads out, or cannot be opened.
         """
         if self._leads_out(name):  # again: what was listed may have been replaced by a link since
             raise UslError(LEADS_OUT)
         try:
-            with (self.root / name).open("rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
-                if size > MAX_FILE_BYTES:
-                    raise UslError(too_many_bytes(size))
-                return file.read()
+            return read_regular(self.root / name, MAX_FILE_BYTES)
         except FileNotFoundError as error:
             raise UslError("the file is no longer there") from error
         except OSError as error:

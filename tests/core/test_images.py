@@ -678,14 +678,14 @@ def test_links_that_leave_the_allowed_folders(folder: Path) -> None:
 @pytest.mark.usefixtures("decoded")
 def test_what_may_not_be_opened(folder: Path, look: Callable[..., ImageSet], monkeypatch: pytest.MonkeyPatch) -> None:
     tree(folder, distinct("a.png", "b.png", "locked/c.png"))
-    list_folder, open_file = os.scandir, Path.open
+    list_folder, read = os.scandir, image_sources.read_regular
 
     def refuse(path: Any) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", lambda path: refuse(path) if Path(path).name == "locked" else list_folder(path))
-        patch.setattr(Path, "open", lambda path, *a, **k: refuse(path) if path.name == "b.png" else open_file(path, *a, **k))
+        patch.setattr(image_sources, "read_regular", lambda path, n: refuse(path) if path.name == "b.png" else read(path, n))
         found = look(folder)
     assert found.paths == ("a.png",)
     assert list(causes(found)) == ["b.png", "locked"]
