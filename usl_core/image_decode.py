@@ -1,14 +1,14 @@
 """Bytes to pixels: one image file of any common kind becomes upright 8-bit RGB, within limits that keep hostile files out.
 
-Pillow's decoder classes are called directly: `PIL.Image.open` would warn process-wide about large images, where sessions
-share one process, and would hand the bytes to forty formats that nobody expects behind the name of a photo.
+Pillow's decoder classes are called directly (see `image_kinds`): `PIL.Image.open` would also warn process-wide about large
+images, where sessions share one process.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import UslError
+from .image_kinds import HEAD_BYTES, decoder_for
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 MAX_FILE_BYTES = 2**28  # 256 MiB, since a file is read into memory as a whole
 MAX_PIXELS = 178_956_970  # what Pillow itself calls a decompression bomb: 512 MiB as RGB
 MAX_TIFF_PIXELS = 89_478_485  # beyond this Pillow's TIFF decoder, other than the rest, warns process-wide while it decodes
@@ -36,7 +36,7 @@ _DECODER_ERRORS = (
 
 
 def decode(data: bytes, *, min_side: int | None = None) -> Image.Image:
-    """The picture in the bytes of a JPEG, PNG, BMP, GIF, WebP or TIFF file.
+    """The picture in the bytes of a JPEG, PNG, BMP, GIF, WebP, TIFF or AVIF file, or of HEIC where pillow-heif is installed.
 
     The first frame of an animation, the first page of a document; turned upright by its EXIF orientation; transparency lies
     over white. 16-bit grey keeps its upper 8 bits. 32-bit integers count as 16-bit if they fit, floats as shares of white
@@ -124,7 +124,7 @@ def _opened(data: bytes) -> ImageFile.ImageFile:
         raise UslError("the file is empty")
     if len(data) > MAX_FILE_BYTES:
         raise UslError(too_many_bytes(len(data)))
-    image = _decoder(data[:32])(BytesIO(data))
+    image = decoder_for(data[:HEAD_BYTES])(BytesIO(data))
     limit = MAX_TIFF_PIXELS if image.format == "TIFF" else MAX_PIXELS
     if image.width * image.height > limit:
         raise UslError(f"it has {image.width:,} x {image.height:,} pixels, more than the limit of {limit:,}")
@@ -134,29 +134,6 @@ def _opened(data: bytes) -> ImageFile.ImageFile:
 def too_many_bytes(size: int) -> str:
     """The cause to give for a file of `size` bytes."""
     return f"the file has {size:,} bytes, more than the limit of {MAX_FILE_BYTES:,}"
-
-
-def _decoder(head: bytes) -> Callable[[BytesIO], ImageFile.ImageFile]:
-    """The class that reads files that begin like this, whatever their names say."""
-    from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
-
-    if head.startswith(b"\xff\xd8\xff"):
-        return JpegImagePlugin.JpegImageFile
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImagePlugin.PngImageFile
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return GifImagePlugin.GifImageFile
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return WebPImagePlugin.WebPImageFile
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return TiffImagePlugin.TiffImageFile
-    if head.startswith(b"BM"):
-        return BmpImagePlugin.BmpImageFile
-    if head[4:8] == b"ftyp":
-        raise UslError("it is a HEIC, AVIF or video file behind another name; convert it to JPEG or PNG")
-    if head.lstrip().startswith(b"<"):
-        raise UslError("the file is not an image but a web page or other marked-up text")
-    raise UslError("the file is not an image: its contents are none of JPEG, PNG, BMP, GIF, WebP and TIFF")
 
 
 def _rgb(image: Image.Image) -> Image.Image:

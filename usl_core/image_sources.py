@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UslError
-from .image_decode import EXTENSIONS, MAX_FILE_BYTES, too_many_bytes
+from .image_decode import MAX_FILE_BYTES, too_many_bytes
+from .image_names import EXTENSIONS
 from .regular_files import NOT_REGULAR, read_regular
 from .types import Problem, Progress
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UslError
-from .image_decode import EXTENSIONS, decode, encode_thumbnail
+from .image_decode import decode, encode_thumbnail
+from .image_names import EXTENSIONS
 from .image_sources import Listing, natural_key, open_source
 from .scan_index import DIGEST_BYTES, Verdicts, digest, examined
 from .store import Store, fingerprint

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .errors import UslError
 from .image_decode import verify
+from .image_kinds import decoder_versions
 from .image_sources import Listing, Source
 from .store import Store, fingerprint
 from .types import Progress
@@ -68,9 +69,7 @@ def examined(source: Source, listing: Listing, store: Store, report: Progress) -
     Returns:
         Verdicts on n files, row by row as in `listing`.
     """
-    from PIL import __version__ as decoder_version
-
-    key = fingerprint("scan", _ALGORITHM, decoder_version, str(source.root))
+    key = fingerprint("scan", _ALGORITHM, decoder_versions(), str(source.root))
     verdicts = _remembered(store, key, source, listing)
     missing = np.flatnonzero(~verdicts.lasting)
     if len(missing):

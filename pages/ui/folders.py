@@ -85,7 +85,7 @@ def contents(folder: Path) -> Contents:
     Raises:
         UslError: it cannot be read.
     """
-    from usl_core.image_decode import EXTENSIONS
+    from usl_core.image_names import is_image_name
     from usl_core.image_sources import natural_key
 
     folders, archives, n_images = [], [], 0
@@ -101,7 +101,7 @@ def contents(folder: Path) -> Contents:
                     folders.append(entry.name)
                 elif inside and entry.name.lower().endswith(".zip"):
                     archives.append(entry.name)
-                elif entry.name.lower().endswith(EXTENSIONS):
+                elif is_image_name(entry.name):
                     n_images += 1
     except OSError as error:
         raise UslError(f"{folder} cannot be opened ({error.strerror or error}); choose another folder") from error
