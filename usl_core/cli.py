@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from . import commands, commands_pretrain
+from . import commands, commands_pretrain, commands_select, commands_train
+from .cli_streams import BROKEN_PIPE, abandon, make_ready, put, put_all, say
 from .errors import Cancelled, UslError
+from .names import spelled_out
 
 _DESCRIPTION = """\
 Which m images of a folder should be labelled? Select them by random, stratified, USL or USL-T selection (Unsupervised
@@ -57,7 +58,13 @@ score. --report writes one self-contained HTML file with the maps, galleries and
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} (see: {self.prog} --help)\n")
+        self.exit(2, f"error: {spelled_out(message)} (see: {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:  # argparse's own passes over what cannot be written
+        if file is sys.stdout:
+            put(message.removesuffix("\n"), at_once=True)
+        else:
+            say(message.removesuffix("\n"))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -82,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_encoding(select)
     _add_usl(select)
     _add_uslt(select)
-    select.set_defaults(run=commands.run_select)
+    select.set_defaults(run=commands_select.run_select)
 
     compare = actions.add_parser(
         "compare", help="several methods side by side", description=_COMPARE_HELP, formatter_class=raw, epilog=_EXAMPLES
@@ -123,7 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--alpha", dest="reg_power", type=float, default=argparse.SUPPRESS, metavar="A", help="default: 5")
     train.add_argument("--count-self", action="store_true", default=argparse.SUPPRESS, help="an image may be its own neighbour")
     _add_uslt(train)
-    train.set_defaults(run=commands.run_train)
+    train.set_defaults(run=commands_train.run_train)
 
     encode = actions.add_parser("encode", help="compute features into the cache", formatter_class=raw, epilog=_EXAMPLES)
     encode.add_argument("folder", help="folder, .zip or demo:NAME")
@@ -231,19 +238,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        Exit status: 0 done, 2 a mistake in the input (one line on standard error), 130 interrupted.
+        Exit status: 0 done, 2 a mistake in the input or an output that takes nothing (one line on standard error),
+        130 interrupted, 141 the reader of the output has gone.
     """
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
+        make_ready()
+        logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
         options = build_parser().parse_args(arguments)
         options.run(options)
-        sys.stdout.flush()
+        put_all()
     except UslError as error:
-        print("error:", " ".join(str(error).split("\n")), file=sys.stderr)
-        return 2
+        say("error: " + spelled_out(" ".join(str(error).split("\n"))))
+        return _with_what_is_left(2)
     except (KeyboardInterrupt, Cancelled):
-        print("\ninterrupted; finished parts are in the cache and the next run goes on from there", file=sys.stderr)
-        return 130
+        say("\ninterrupted; finished parts are in the cache and the next run goes on from there")
+        return _with_what_is_left(130)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _with_what_is_left(BROKEN_PIPE)
     return 0
+
+
+def _with_what_is_left(status: int) -> int:
+    """The status, after writing what standard output still holds; where it cannot be written, Python would fail at its end."""
+    if sys.stdout is not None:
+        try:
+            put_all()
+        except (UslError, BrokenPipeError):
+            abandon(sys.stdout)
+    return status

@@ -8,14 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from .cli_streams import can_write, put, say
 from .comparison import Comparison
 from .metrics import METRICS
 from .types import Features, Progress
-
-
-def say(sentence: str) -> None:
-    """A line on standard error."""
-    print(sentence, file=sys.stderr)
 
 
 def say_notes(features: Features, notes: Iterable[str]) -> None:
@@ -49,7 +45,7 @@ def print_rows(rows: Sequence[Sequence[str]]) -> None:
     """Columns, aligned, on standard output."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def score_table(comparison: Comparison) -> str:
@@ -74,5 +70,5 @@ def _score(comparison: Comparison, method: str, key: str, percent: bool, digits:
     if math.isnan(mean):
         return ""
     scale, unit = (100, " %") if percent else (1, "")
-    spread = "" if math.isnan(sd) else f" ± {sd * scale:.{digits}f}"
+    spread = "" if math.isnan(sd) else f" {'±' if can_write('±') else '+/-'} {sd * scale:.{digits}f}"
     return f"{mean * scale:.{digits}f}{spread}{unit}"

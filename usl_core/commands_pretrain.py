@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_inputs import cache_dir_of
-from .cli_output import progress_bar, say
+from .cli_output import progress_bar
+from .cli_streams import put, say
 from .errors import UslError
 from .names import duration_text
 from .prepared import DEMO_PREFIX
@@ -46,7 +47,7 @@ def run_pretrain(options: argparse.Namespace) -> None:
             found = estimate(images, params, device=options.device, on_progress=on_progress)
         whole = duration_text(found.reading + found.epoch * to_go)
         say(f"an epoch takes about {duration_text(found.epoch)} here, everything {whole}")
-    print("".join(f"{column:>{width}}" for column, width in _COLUMNS.items()))
+    put("".join(f"{column:>{width}}" for column, width in _COLUMNS.items()))
     for report in done:
         _tell(report)
     with progress_bar("pretrain", options) as on_progress:
@@ -98,4 +99,4 @@ def _name(folder: str, out: Path | None) -> str:
 def _tell(report: PretrainReport) -> None:
     accuracy = "-" if report.knn_accuracy is None else f"{100 * report.knn_accuracy:.1f} %"
     cells = (report.epoch, f"{report.loss:.4f}", accuracy, f"{report.spread:.2f}", f"{report.seconds:.1f} s")
-    print("".join(f"{cell:>{width}}" for cell, width in zip(cells, _COLUMNS.values(), strict=True)), flush=True)
+    put("".join(f"{cell:>{width}}" for cell, width in zip(cells, _COLUMNS.values(), strict=True)), at_once=True)

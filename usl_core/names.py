@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from html import escape
 
 ELLIPSIS = "…"
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible formatting (direction overrides too), surrogates, line breaks
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SPELLED = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(00(?:0[0-9a-f]|10)[0-9a-f]{4}))")
 _JOINERS = "\u200c\u200d"  # harmless, and needed to spell Persian, Hindi and family emoji
 
 
@@ -25,6 +28,16 @@ def display_name(name: str, limit: int = 60) -> str:
         return shown
     tail = (limit - 1) * 3 // 5
     return shown[: limit - 1 - tail] + ELLIPSIS + shown[len(shown) - tail :]
+
+
+def spelled_out(name: str) -> str:
+    """`name` on one line, whole: control characters and line breaks are written as in `a\\u000ab`; `taken_back` undoes it."""
+    return _BREAKING.sub(lambda found: f"\\u{ord(found[0]):04x}", name)
+
+
+def taken_back(text: str) -> str:
+    """The name behind `spelled_out`, and behind what a terminal showed that lacks some of its characters."""
+    return _SPELLED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), text)
 
 
 def hover_name(name: str, limit: int = 60) -> str:

@@ -1,0 +1,99 @@
+"""What the command `train-uslt` does."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .artefacts import load_or_find_neighbors
+from .cli_files import write_picks
+from .cli_inputs import cache_dir_of, features_of, method_params, rows_from_file, views_of
+from .cli_output import progress_bar, say_notes
+from .cli_streams import put, say
+from .errors import UslError
+from .types import Features
+from .uslt.alarms import alarms
+from .uslt.params import UsltParams
+
+if TYPE_CHECKING:
+    from .uslt.train import UsltTraining
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """`train-uslt`: train, tell after every epoch, and write picks and history."""
+    from .encoder_torchvision import find_device
+    from .encoder_trained import check_name
+    from .selection.uslt import selection_of
+    from .uslt.records import TrainingRecord
+    from .uslt.reports import HISTORY_COLUMNS, EpochReport, history_csv
+
+    finetune = options.mode == "finetune"
+    if options.export is not None:
+        if not finetune:
+            raise UslError("--export keeps a finetuned encoder; add --mode finetune")
+        check_name(options.export)
+    if finetune and options.preset is None:  # the settings of the formulas were made for cached features
+        options.preset = "published"
+    params = method_params(options, ["usl-t"])["usl-t"]
+    assert isinstance(params, UsltParams)
+    if finetune and find_device(options.device or "auto").type == "cpu":
+        say("note: the encoder is trained on the CPU, which suits some hundred images; with a GPU, say --device cuda")
+    features = features_of(options.folder, options)
+    labelled = rows_from_file(options.labelled, features.images, "--labelled")
+    vetoed = rows_from_file(options.vetoed, features.images, "--vetoed")
+    with progress_bar("neighbours", options) as on_progress:
+        graph = load_or_find_neighbors(features, params.n_neighbors, cache_dir=cache_dir_of(options), on_progress=on_progress)
+    views = None if finetune else views_of(features, params, options)
+    record = TrainingRecord(
+        features,
+        options.budget,
+        params,
+        seed=options.seed,
+        views_key=None if views is None else views.fingerprint,
+        labelled=labelled,
+        vetoed=vetoed,
+        mode=options.mode,
+        cache_dir=cache_dir_of(options),
+    )
+    finished = record.load()
+    if finished is not None:
+        say("this training was finished before and is read back")
+    elif options.resume:
+        done = len(record.epochs())
+        say(f"going on after epoch {done}" if done else "there is no unfinished training with these settings; beginning anew")
+    else:
+        record.forget_epochs()
+    columns = [name for name in HISTORY_COLUMNS if name not in _ONLY_WITH_CLASSES or features.images.labels is not None]
+    put(" ".join(f"{name:>18}" for name in columns))
+
+    def tell(report: EpochReport) -> None:
+        put(" ".join(f"{getattr(report, name):>18.5g}" for name in columns), at_once=True)
+
+    for report in finished.history if finished is not None else record.epochs():
+        tell(report)
+    with progress_bar("usl-t", options) as on_progress:
+        training = record.train(graph, views, device=options.device or "auto", on_epoch=tell, on_progress=on_progress)
+    selection = selection_of(training)
+    say_notes(features, selection.notes)
+    for alarm in alarms(training.history, params):
+        say(f"note: {alarm.seen} {alarm.remedy}")
+    if options.out:
+        written = write_picks(
+            *(selection, features, graph, options, options.folder, "usl-t", params.n_neighbors, labelled, vetoed),
+            repeatable=not finetune,
+        )
+        (Path(options.out) / "history.csv").write_bytes(history_csv(training.history))
+        say(f"wrote {', '.join([*written, 'history.csv'])} to {options.out}")
+    if options.export is not None:
+        _export(options.export, features, training)
+
+
+def _export(name: str, features: Features, training: UsltTraining) -> None:
+    from .uslt.finetune import export_finetuned
+
+    card = export_finetuned(name, features, training.state)
+    say(f"exported {card.name}, {card.size_mb:.0f} MB; use it with --encoder {card.name}")
+
+
+_ONLY_WITH_CLASSES = ("purity", "nmi", "ari")
