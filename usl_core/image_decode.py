@@ -17,6 +17,7 @@ import numpy as np
 
 from .errors import UslError
 from .image_kinds import HEAD_BYTES, decoder_for
+from .image_notes import listening
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -80,6 +81,7 @@ def verify(data: bytes, turn: AbstractContextManager[object]) -> None:
             image.load()
             if not is_jpeg and (image.mode not in ("1", "L", "RGB") or image.has_transparency_data):
                 _rgb(image)
+            _orientation(image)  # so that the scan hears what the decoder has to say of damaged EXIF
 
 
 def encode_thumbnail(image: Image.Image, size: int) -> bytes:
@@ -106,7 +108,8 @@ def _plain_causes() -> Iterator[None]:
     from PIL.Image import DecompressionBombError
 
     try:
-        yield
+        with listening():
+            yield
     except UslError:
         raise
     except DecompressionBombError as error:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from .store import Entry, Store, fingerprint
-from .types import ImageSet, Problem
+from .types import ImageSet, Note, Problem
 
 _KIND = "image-sets"
-_VERSION = 1
+_VERSION = 2
 
 
 def remember_images(images: ImageSet, store: Store) -> None:
@@ -28,6 +28,7 @@ def remember_images(images: ImageSet, store: Store) -> None:
     meta = {
         "class_names": images.class_names,
         "problems": [(problem.path, problem.cause) for problem in images.problems],
+        "notes": [(note.path, note.text) for note in images.notes],
         "fingerprint": images.fingerprint,
     }
     store.save(_KIND, _key(images.root), arrays, meta)
@@ -57,5 +58,6 @@ def _image_set(root: Path, entry: Entry) -> ImageSet:
         labels=entry.arrays.get("labels"),
         class_names=tuple(entry.meta["class_names"]),
         problems=tuple(Problem(path, cause) for path, cause in entry.meta["problems"]),
+        notes=tuple(Note(path, text) for path, text in entry.meta["notes"]),
         fingerprint=entry.meta["fingerprint"],
     )

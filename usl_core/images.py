@@ -19,7 +19,7 @@ from .image_names import EXTENSIONS
 from .image_sources import Listing, natural_key, open_source
 from .scan_index import DIGEST_BYTES, Verdicts, digest, examined
 from .store import Store, fingerprint
-from .types import ImageSet, Problem, Progress
+from .types import ImageSet, Note, Problem, Progress
 from .validation import whole_number
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def scan(
 
     Returns:
         An ImageSet with at least one image. Damaged, truncated, empty, oversized, encrypted and unreachable files and
-        folders are in its `problems`.
+        folders are in its `problems`; what is worth knowing of a file that is used is in its `notes`.
 
     Raises:
         UslError: the path does not exist, is neither folder nor .zip, is damaged, or holds no readable image.
@@ -136,13 +136,16 @@ def subset(images: ImageSet, keep: Sequence[int], extra_problems: tuple[Problem,
         present, renumbered = np.unique(labels[rows], return_inverse=True)
         labels, class_names = renumbered.astype(np.int32), tuple(class_names[label] for label in present)
     digests = tuple(images.digests[row] for row in rows)
+    paths = tuple(images.paths[row] for row in rows)
+    gone = set(images.paths).difference(paths)
     return ImageSet(
         root=images.root,
-        paths=tuple(images.paths[row] for row in rows),
+        paths=paths,
         digests=digests,
         labels=labels,
         class_names=class_names,
         problems=_in_order((*images.problems, *extra_problems)),
+        notes=tuple(note for note in images.notes if note.path not in gone),
         fingerprint=fingerprint("images", digests),
     )
 
@@ -162,6 +165,11 @@ def _resolved(path: Path | str) -> Path:
 
 def _image_set(root: Path, listing: Listing, verdicts: Verdicts) -> ImageSet:
     problems = _in_order([*listing.problems, *(Problem(listing.names[row], cause) for row, cause in verdicts.causes.items())])
+    notes = tuple(
+        Note(listing.names[row], text)
+        for row in sorted(verdicts.notes)  # the order of the names
+        for text in verdicts.notes[row]
+    )
     usable = np.ones(len(listing.names), bool)
     usable[list(verdicts.causes)] = False
     rows = np.flatnonzero(usable)
@@ -182,6 +190,7 @@ def _image_set(root: Path, listing: Listing, verdicts: Verdicts) -> ImageSet:
         labels=labels,
         class_names=class_names,
         problems=problems,
+        notes=notes,
         fingerprint=fingerprint("images", digests),
     )
 

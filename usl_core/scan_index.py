@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from .errors import UslError
 from .image_decode import verify
 from .image_kinds import decoder_versions
+from .image_notes import listening
 from .image_sources import Listing, Source
 from .store import Store, fingerprint
 from .types import Progress
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 DIGEST_BYTES = 16
 _KIND = "scans"
-_ALGORITHM = 1
+_ALGORITHM = 2
 _BLOCK_FILES, _BLOCK_BYTES = 64, 2**22  # what a thread takes at a time; small, so that progress and cancelling are prompt
 
 
@@ -39,11 +40,12 @@ def digest(data: bytes) -> bytes:
 
 
 class Verdicts:
-    """What is known of n files: (n, 16) digests, the cause of each unusable row, and which rows are known for good."""
+    """What is known of n files: (n, 16) digests, the cause of each unusable row, notes, and which rows are known for good."""
 
     def __init__(self, n: int) -> None:
         self.digests = np.zeros((n, DIGEST_BYTES), np.uint8)
         self.causes: dict[int, str] = {}
+        self.notes: dict[int, list[str]] = {}
         self.lasting = np.zeros(n, bool)
 
     def examine(self, row: int, data: bytes, turn: threading.Lock) -> None:
@@ -51,7 +53,10 @@ class Verdicts:
         self.digests[row] = np.frombuffer(digest(data), np.uint8)
         self.lasting[row] = True
         try:
-            verify(data, turn)
+            with listening() as remarks:
+                verify(data, turn)
+            if remarks.texts:
+                self.notes[row] = remarks.texts
         except UslError as error:
             self.causes[row] = str(error)
             self.lasting[row] = not isinstance(error.__cause__, MemoryError)
@@ -142,6 +147,7 @@ def _remembered(store: Store, key: str, source: Source, listing: Listing) -> Ver
         names = bytes(entry.arrays["names"]).decode().split("\0")
         stats, digests = entry.arrays["stats"], entry.arrays["digests"]
         causes = {int(row): str(cause) for row, cause in entry.meta["causes"].items()}
+        notes = {int(row): [str(text) for text in texts] for row, texts in entry.meta["notes"].items()}
         if stats.shape != (len(names), 4) or digests.shape != (len(names), DIGEST_BYTES):
             raise ValueError("its arrays do not fit together")
     except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -151,9 +157,10 @@ def _remembered(store: Store, key: str, source: Source, listing: Listing) -> Ver
     old = np.fromiter((row_of.get(name, -1) for name in listing.names), np.int64, n)
     verdicts.lasting = (old >= 0) & (stats[old] == listing.stats).all(axis=1)
     verdicts.digests[verdicts.lasting] = digests[old[verdicts.lasting]]
-    if causes:
-        same = np.flatnonzero(verdicts.lasting)
-        verdicts.causes = {int(row): causes[int(old[row])] for row in same if int(old[row]) in causes}
+    if causes or notes:
+        same = [(row, int(old[row])) for row in np.flatnonzero(verdicts.lasting).tolist()]
+        verdicts.causes = {row: causes[before] for row, before in same if before in causes}
+        verdicts.notes = {row: notes[before] for row, before in same if before in notes}
     return verdicts
 
 
@@ -162,6 +169,7 @@ def _remember(store: Store, key: str, source: Source, listing: Listing, verdicts
     if len(rows) == 0:
         return
     causes = {position: verdicts.causes[row] for position, row in enumerate(rows.tolist()) if row in verdicts.causes}
+    notes = {position: verdicts.notes[row] for position, row in enumerate(rows.tolist()) if row in verdicts.notes}
     names = "\0".join([listing.names[row] for row in rows]).encode()
     arrays: dict[str, np.ndarray] = {
         "names": np.frombuffer(names, np.uint8),
@@ -169,6 +177,6 @@ def _remember(store: Store, key: str, source: Source, listing: Listing, verdicts
         "digests": verdicts.digests[rows],
     }
     try:
-        store.save(_KIND, key, arrays, {"stamp": source.stamp, "causes": causes})
+        store.save(_KIND, key, arrays, {"stamp": source.stamp, "causes": causes, "notes": notes})
     except UslError as error:
         log.warning("the next scan will check every file again: %s", error)

@@ -31,6 +31,19 @@ class Problem:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is worth knowing of a file that is used all the same.
+
+    Args:
+        path: the file, relative to the root of its image set, with forward slashes.
+        text: one plain sentence, e.g. that the range of its numbers had to be guessed.
+    """
+
+    path: str
+    text: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
     """The readable images of one folder or zip archive, in natural order of their paths. Made by `scan`.
@@ -42,6 +55,7 @@ class ImageSet:
         labels: (n,) int32 class ids if every image lies in a class subfolder, else None.
         class_names: the name of each class id; empty without labels.
         problems: the files that could not be used, each with its cause.
+        notes: what is worth knowing of files that are used; a file may have several.
         fingerprint: hash of the contents in order; does not depend on file names or on where the folder lies.
     """
 
@@ -51,6 +65,7 @@ class ImageSet:
     labels: NDArray[np.int32] | None = None
     class_names: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
     fingerprint: str
 
     def __len__(self) -> int:

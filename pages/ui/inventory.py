@@ -30,6 +30,8 @@ def show(name: str, images: ImageSet) -> None:
         column.metric(title, value, help=help)
     if images.problems:
         _problems(images)
+    if images.notes:
+        _notes(images)
     if images.duplicates:
         _duplicates(name, images)
     if images.labels is not None:
@@ -40,19 +42,34 @@ def show(name: str, images: ImageSet) -> None:
 
 
 def _problems(images: ImageSet) -> None:
-    with st.expander(f"Files that could not be used: {len(images.problems):,}", icon=":material/warning:", expanded=True):
-        lines = [(display_name(problem.path, 160), problem.cause) for problem in images.problems[:SHOWN_ROWS]]
-        tables.rows(("File", "What is wrong"), lines, words=True, label="Files that could not be used")
-        if len(images.problems) > SHOWN_ROWS:
-            st.caption(f"the first {SHOWN_ROWS} of {len(images.problems):,}; the file below has them all")
-        offered.link("problems.csv", lambda: _problems_csv(images))
+    lines = [(problem.path, problem.cause) for problem in images.problems]
+    _files(
+        "Files that could not be used", ("path", "cause"), "What is wrong", lines, "problems.csv", ":material/warning:", True
+    )
 
 
-def _problems_csv(images: ImageSet) -> bytes:
+def _notes(images: ImageSet) -> None:
+    lines = [(note.path, note.text) for note in images.notes]
+    _files("Notes on files that are used", ("path", "note"), "What to know", lines, "notes.csv", ":material/info:", False)
+
+
+def _files(
+    title: str, fields: tuple[str, str], about: str, lines: list[tuple[str, str]], file: str, icon: str, expanded: bool
+) -> None:
+    """What is to be said of files: the first of them in a table, all of them in a .csv file."""
+    with st.expander(f"{title}: {len(lines):,}", icon=icon, expanded=expanded):
+        shown = [(display_name(path, 160), text) for path, text in lines[:SHOWN_ROWS]]
+        tables.rows(("File", about), shown, words=True, label=title)
+        if len(lines) > SHOWN_ROWS:
+            st.caption(f"the first {SHOWN_ROWS} of {len(lines):,}; the file below has them all")
+        offered.link(file, lambda: _csv(fields, lines))
+
+
+def _csv(fields: tuple[str, str], lines: list[tuple[str, str]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(("path", "cause"))
-    writer.writerows((problem.path, problem.cause) for problem in images.problems)
+    writer.writerow(fields)
+    writer.writerows(lines)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
