@@ -14,12 +14,18 @@ CLOSE_SQ_DIST = 0.01
 again from their difference, so that exact duplicates are at distance 0."""
 
 BLOCK_ENTRIES = 1 << 18  # 1 MB of float32: a block stays in the processor's cache from one pass to the next
-_PAIRS_AT_ONCE = 1 << 24
+_FEW_ROWS = 64  # a matrix product of fewer rows at a time is slow
+_MOST_ENTRIES = 1 << 22  # but no more than 16 MB of float32 for their sake: with a million columns, four rows at a time
+_PAIRS_AT_ONCE = 1 << 22
 
 
 def blocks(n: int, width: int, entries: int = BLOCK_ENTRIES) -> Iterator[slice]:
-    """Slices that cover [0, n), each small enough that a (rows, width) array has about `entries` entries."""
-    step = max(64, entries // max(width, 1))
+    """Slices that cover [0, n), each small enough that a (rows, width) array has about `entries` entries.
+
+    Up to a width of 65,536 a slice has at least 64 rows, beyond it as many as 16 MB of float32 hold, and at least one.
+    """
+    width = max(width, 1)
+    step = max(entries // width, min(_FEW_ROWS, _MOST_ENTRIES // width), 1)
     return (slice(at, min(at + step, n)) for at in range(0, n, step))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoder_torchvision import TorchModel, check_precision, find_device
+from .encoder_torchvision import TorchModel, check_precision, filled, find_device
 from .errors import UslError
 from .types import FloatArray
 from .whitening import Stage, with_whitening
@@ -175,7 +175,7 @@ class SmallEncoder:
 
     def finish(self, raw: RawBlocks, n: int, fit: tuple[RawBlocks, int] | None = None) -> FloatArray:
         """The raw vectors are the features: (n, d) float32, not normalised yet."""
-        return np.concatenate([block.astype(np.float32) for block in raw()]).reshape(n, self.dim)
+        return filled(raw, n, self.dim)
 
     def build(self) -> nn.Module:
         """The network on the CPU, in eval mode, float32.

@@ -76,12 +76,7 @@ class TorchvisionEncoder:
 
     def finish(self, raw: RawBlocks, n: int, fit: tuple[RawBlocks, int] | None = None) -> FloatArray:
         """The raw vectors are the features: (n, d) float32, not normalised yet."""
-        values = np.empty((n, self.facts.dim), dtype=np.float32)
-        row = 0
-        for block in raw():
-            values[row : row + len(block)] = block
-            row += len(block)
-        return values
+        return filled(raw, n, self.facts.dim)
 
     def trainable(self) -> torch.nn.Module:
         """The network without its last layer, in training mode, to be changed; nothing in it is dropped at random.
@@ -177,6 +172,16 @@ class TorchModel:
         if self._device.type != "cuda":
             return nullcontext()
         return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+
+
+def filled(raw: RawBlocks, n: int, dim: int) -> FloatArray:
+    """Blocks that hold n vectors as one (n, dim) float32 array; beside it there is never more than one block in memory."""
+    values = np.empty((n, dim), dtype=np.float32)
+    row = 0
+    for block in raw():
+        values[row : row + len(block)] = block
+        row += len(block)
+    return values
 
 
 def _cut_strip(image: Image) -> Image:

@@ -261,8 +261,13 @@ def _sample(raw: RawBlocks, n: int) -> NDArray[np.uint8]:
     sample = np.concatenate(rows)
     if (sample != sample[0]).any():
         return sample
-    rare = np.concatenate([block[(block != sample[0]).any(axis=1)][:FIT_ON] for block in raw()])
-    return np.concatenate([sample[:1], rare])[:FIT_ON]
+    rare = [sample[:1]]
+    for block in raw():
+        room = FIT_ON - sum(map(len, rare))
+        rare.append(block[np.flatnonzero((block != sample[0]).any(axis=1))[:room]])
+        if len(rare[-1]) == room:
+            break
+    return np.concatenate(rare)
 
 
 def _principal_axes(sample: NDArray[np.uint8]) -> tuple[np.ndarray, np.ndarray]:

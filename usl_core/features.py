@@ -169,7 +169,19 @@ def _merge(job: Job) -> tuple[FloatArray, dict[int, str], dict[int, str]]:
             f"none of the {len(job.images)} images in {job.images.root} gives a feature vector; "
             f"the first is {job.images.paths[index]!r}: {cause}"
         )
-    return np.delete(values, list(causes), axis=0) if causes else values, unreadable, unusable
+    return _without(values, list(causes)), unreadable, unusable
+
+
+def _without(values: FloatArray, rows: list[int]) -> FloatArray:
+    """The other rows, moved together where they are: a second array would be as large as the first."""
+    keep = np.ones(len(values), dtype=bool)
+    keep[rows] = False
+    kept = 0
+    for start in range(0, len(values), _ROWS):
+        block = values[start : start + _ROWS][keep[start : start + _ROWS]]
+        values[kept : kept + len(block)] = block
+        kept += len(block)
+    return values[:kept]
 
 
 def _unite_copies(values: FloatArray, digests: list[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .distances import CLOSE_SQ_DIST, blocks, sq_distances_of_pairs
 from .types import FloatArray, Neighbors, Progress
@@ -74,14 +75,24 @@ def _search(x: FloatArray, start: int, queries: FloatArray, k: int) -> tuple[np.
     return found, np.sqrt(sq_dist)
 
 
+def _rough_sq_distances(x: FloatArray, rows: np.ndarray, others: np.ndarray) -> NDArray[np.float64]:
+    """(len(rows), len(others)) squared distances as float64 products; the crowd may be all of x, so block by block."""
+    a = x[rows].astype(np.float64)
+    own = np.einsum("ij,ij->i", a, a)[:, None]
+    rough = np.empty((len(rows), len(others)))
+    for some in blocks(len(others), len(rows) + x.shape[1]):
+        b = x[others[some]].astype(np.float64)
+        rough[:, some] = own + np.einsum("ij,ij->i", b, b) - 2 * a @ b.T
+    return rough
+
+
 def _search_crowd(x: FloatArray, rows: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The k nearest of rows that have at least k others within CROWDED_SQ_DIST; identical rows share one search."""
     shared: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
     for part in blocks(len(rows), len(x)):
         # Unit rows: x.y = 1 - D^2 / 2, with as much room again for rounding.
         crowd = np.flatnonzero((x[rows[part]] @ x.T > 1 - CROWDED_SQ_DIST).any(axis=0))
-        a, b = x[rows[part]].astype(np.float64), x[crowd].astype(np.float64)
-        rough = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b) - 2 * a @ b.T
+        rough = _rough_sq_distances(x, rows[part], crowd)
         for row, distances in zip(rows[part], rough, strict=True):
             key = x[row].tobytes()
             if key not in shared:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .distances import blocks, sq_distances
+from .distances import blocks, sq_distances, squared_lengths
 from .errors import UslError
 from .neighbors import find_neighbors
 from .types import FloatArray, Neighbors
@@ -16,6 +16,7 @@ from .validation import finite_matrix, same_images, unit_rows, whole_number
 UMAP_NEIGHBORS = 15
 UMAP_MIN_DIST = 0.1
 TRUST_SAMPLE = 1000
+_PROJECTED_ENTRIES = 1 << 23  # 32 MB of float32: 65,536 images of 128 dimensions in one product
 
 MapMethod = Literal["pca", "umap"]
 
@@ -63,7 +64,10 @@ def _pca(x: FloatArray) -> FloatArray:
     axes = vectors[:, ::-1][:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     flat = np.zeros((len(x), 2), dtype=np.float32)
-    flat[:, : axes.shape[1]] = (x - mean.astype(np.float32)) @ axes.astype(np.float32)
+    step = max(1, _PROJECTED_ENTRIES // x.shape[1])
+    for start in range(0, len(x), step):
+        rows = slice(start, start + step)
+        flat[rows, : axes.shape[1]] = (x[rows] - mean.astype(np.float32)) @ axes.astype(np.float32)
     return flat
 
 
@@ -127,14 +131,14 @@ def trustworthiness(values: Any, xy: Any, n_neighbors: int = 15, seed: int = 0) 
     if k == 0:
         return 1.0
     sample = np.arange(n) if n <= TRUST_SAMPLE else np.random.default_rng(seed).choice(n, TRUST_SAMPLE, replace=False)
-    intrusion = 0
+    intrusion, sq_lengths = 0, squared_lengths(x)
     for part in blocks(len(sample), n):
         rows = sample[part]
         here = np.arange(len(rows))
         on_map = ((flat[rows, None] - flat[None]) ** 2).sum(axis=2)
         on_map[here, rows] = np.inf
         near_on_map = np.argpartition(on_map, k - 1, axis=1)[:, :k]
-        in_space = sq_distances(x[rows], x)
+        in_space = sq_distances(x[rows], x, sq_lengths)
         in_space[here, rows] = -1
         of_neighbors = np.take_along_axis(in_space, near_on_map, axis=1)
         # Equal distances share the lowest rank, so exact duplicates never count as intruders.

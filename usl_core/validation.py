@@ -15,6 +15,9 @@ UNIT_TOLERANCE = 1e-4
 """A row whose length is this near to 1 counts as a unit row and is passed through unchanged, bit for bit."""
 
 
+_ROWS = 4096
+
+
 def unit_rows(values: Any) -> FloatArray:
     """The features as an (n, d) float32 C-contiguous array of unit rows.
 
@@ -32,15 +35,18 @@ def unit_rows(values: Any) -> FloatArray:
     unit = np.abs(lengths - 1.0) <= UNIT_TOLERANCE
     if unit.all():
         return matrix
-    # Tiny or huge rows over- or underflow float32 when squared, so they are scaled by their largest entry first.
-    largest = np.abs(matrix).max(axis=1, keepdims=True)
+    largest = np.maximum(matrix.max(axis=1), -matrix.min(axis=1))
     if not np.all(largest):
-        row = int(np.argmin(largest[:, 0] > 0))
+        row = int(np.argmin(largest > 0))
         raise UslError(f"row {row} of the features is all zeros and has no direction; remove that image and try again")
-    scaled = matrix / largest
-    scaled /= np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-    scaled[unit] = matrix[unit]
-    return np.ascontiguousarray(scaled, dtype=np.float32)
+    result = np.empty_like(matrix)
+    for start in range(0, len(matrix), _ROWS):
+        rows = slice(start, start + _ROWS)
+        # Tiny or huge rows over- or underflow float32 when squared, so they are scaled by their largest entry first.
+        scaled = matrix[rows] / largest[rows, None]
+        scaled /= np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
+        result[rows] = np.where(unit[rows, None], matrix[rows], scaled)
+    return result
 
 
 def finite_matrix(values: Any, what: str = "features") -> FloatArray:

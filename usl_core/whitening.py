@@ -96,7 +96,8 @@ def fit_whitening(pooled: FloatArray, stages: Sequence[Stage], dim: int) -> Whit
         return plain(stages, dim)
     n, width = x.shape
     kept = min(dim, n - 1, width, max(FEWEST_AXES, n // IMAGES_PER_AXIS))
-    solver = PCA(kept, svd_solver="covariance_eigh" if n > width else "full").fit(x * scale)
+    x *= scale
+    solver = PCA(kept, copy=False, svd_solver="covariance_eigh" if n > width else "full").fit(x)
     variance = solver.explained_variance_
     real = variance > _FLOOR * variance[0]
     axes = np.zeros((width, dim), dtype=np.float32)
