@@ -82,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     select.add_argument("--method", help="see `methods` (default: usl)")
     select.add_argument("--seed", type=int, metavar="S", help="random seed (default: 0)")
     select.add_argument(
-        "--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a picks.csv"
+        "--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a table with a column path"
     )
     select.add_argument("--vetoed", metavar="FILE", help="images that must not be picked, in the same form")
     select.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy and run.json go")
@@ -112,7 +112,9 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("folder", help="folder, .zip or demo:NAME")
     train.add_argument("--budget", "-m", type=int, required=True, metavar="M", help="how many images to pick")
     train.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
-    train.add_argument("--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a picks.csv")
+    train.add_argument(
+        "--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a table with a column path"
+    )
     train.add_argument("--vetoed", metavar="FILE", help="images that must not be picked, in the same form")
     train.add_argument(
         "--mode",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from .cli_output import progress_bar
 from .errors import UslError
-from .prepared import DEMO_PREFIX
+from .image_lists import read_image_list
+from .prepared import DEMO_PREFIX, is_demo
 from .selection.usl import UslParams
-from .types import Features, ImageSet, Views
+from .types import Features, Views
 from .uslt.params import UsltParams
 
 if TYPE_CHECKING:
@@ -130,26 +129,23 @@ def refuse_beside_record(options: argparse.Namespace) -> None:
         raise UslError(f"--from repeats a run exactly, so {given[0]} cannot be changed beside it; leave out one of the two")
 
 
-def rows_from_file(name: str | None, images: ImageSet, option: str) -> tuple[int, ...]:
-    """Rows of the images that a file names: paths relative to the folder, one a line, or a picks.csv.
+def listed_rows(
+    options: argparse.Namespace, folder: str, features: Features, record: RunRecord | None = None
+) -> tuple[tuple[int, ...], tuple[int, ...], list[str]]:
+    """Rows of --labelled and of --vetoed, or the record's, and what a user should know about how the lists were read.
 
     Raises:
-        UslError: the file cannot be read, or names something else.
+        UslError: a file cannot be read, or names something else than images of the folder.
     """
-    if name is None:
-        return ()
-    try:
-        text = Path(name).read_text(encoding="utf-8-sig", errors="surrogateescape")  # a name may hold any bytes
-    except OSError as error:
-        raise UslError(f"{option} {name} cannot be read: {error}") from error
-    if "path" in text.partition("\n")[0].strip().split(","):
-        paths = [row["path"] for row in csv.DictReader(io.StringIO(text, newline=""))]
-    else:
-        paths = [line.strip() for line in text.split("\n") if line.strip()]
-    row_of = {path: row for row, path in enumerate(images.paths)}
-    unknown = [path for path in paths if path not in row_of]
-    if unknown:
-        raise UslError(
-            f"{option} {name} names {unknown[0]!r}, which is no readable image of the folder ({len(unknown)} such lines)"
-        )
-    return tuple(sorted({row_of[path] for path in paths}))
+    if record:
+        return record.labelled, record.vetoed, []
+    notes: list[str] = []
+
+    def rows(name: str | None, option: str) -> tuple[int, ...]:
+        if name is None:
+            return ()
+        listed = read_image_list(name, features.images, option, [] if is_demo(folder) else [folder])
+        notes.extend(listed.notes)
+        return listed.rows
+
+    return rows(options.labelled, "--labelled"), rows(options.vetoed, "--vetoed"), notes

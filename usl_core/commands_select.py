@@ -6,7 +6,7 @@ import argparse
 
 from .artefacts import load_or_find_neighbors
 from .cli_files import write_picks
-from .cli_inputs import cache_dir_of, features_of, method_params, refuse_beside_record, rows_from_file, views_of
+from .cli_inputs import cache_dir_of, features_of, listed_rows, method_params, refuse_beside_record, views_of
 from .cli_output import progress_bar, say_notes
 from .cli_streams import put, say
 from .errors import UslError
@@ -32,8 +32,7 @@ def run_select(options: argparse.Namespace) -> None:
     seed = record.seed if record else options.seed or 0
     params = record.params if record else method_params(options, [method]).get(method)
     features = features_of(folder, options, record)
-    labelled = record.labelled if record else rows_from_file(options.labelled, features.images, "--labelled")
-    vetoed = record.vetoed if record else rows_from_file(options.vetoed, features.images, "--vetoed")
+    labelled, vetoed, notes = listed_rows(options, folder, features, record)
     k = getattr(params, "n_neighbors", UslParams().n_neighbors)
     with progress_bar("neighbours", options) as on_progress:
         graph = load_or_find_neighbors(features, k, cache_dir=cache_dir_of(options), on_progress=on_progress)
@@ -54,7 +53,7 @@ def run_select(options: argparse.Namespace) -> None:
         )
     if record:
         record.check_picks(selection)
-    say_notes(features, selection.notes)
+    say_notes(features, [*notes, *selection.notes])
     if options.out:
         written = write_picks(selection, features, graph, options, folder, method, k, labelled, vetoed, record)
         say(f"wrote {', '.join(written)} to {options.out}")

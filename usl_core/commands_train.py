@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .artefacts import load_or_find_neighbors
 from .cli_files import write_picks
-from .cli_inputs import cache_dir_of, features_of, method_params, rows_from_file, views_of
+from .cli_inputs import cache_dir_of, features_of, listed_rows, method_params, views_of
 from .cli_output import progress_bar, say_notes
 from .cli_streams import put, say
 from .errors import UslError
@@ -40,8 +40,7 @@ def run_train(options: argparse.Namespace) -> None:
     if finetune and find_device(options.device or "auto").type == "cpu":
         say("note: the encoder is trained on the CPU, which suits some hundred images; with a GPU, say --device cuda")
     features = features_of(options.folder, options)
-    labelled = rows_from_file(options.labelled, features.images, "--labelled")
-    vetoed = rows_from_file(options.vetoed, features.images, "--vetoed")
+    labelled, vetoed, notes = listed_rows(options, options.folder, features)
     with progress_bar("neighbours", options) as on_progress:
         graph = load_or_find_neighbors(features, params.n_neighbors, cache_dir=cache_dir_of(options), on_progress=on_progress)
     views = None if finetune else views_of(features, params, options)
@@ -75,7 +74,7 @@ def run_train(options: argparse.Namespace) -> None:
     with progress_bar("usl-t", options) as on_progress:
         training = record.train(graph, views, device=options.device or "auto", on_epoch=tell, on_progress=on_progress)
     selection = selection_of(training)
-    say_notes(features, selection.notes)
+    say_notes(features, [*notes, *selection.notes])
     for alarm in alarms(training.history, params):
         say(f"note: {alarm.seen} {alarm.remedy}")
     if options.out:

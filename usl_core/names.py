@@ -10,6 +10,10 @@ ELLIPSIS = "…"
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible formatting (direction overrides too), surrogates, line breaks
 _BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPELLED = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(00(?:0[0-9a-f]|10)[0-9a-f]{4}))")
+_START = "(^|[;,|\t\r\n])"
+_RISKY = re.compile(_START + "(?='|[\\s\"\u200b\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
+_GUARDED = re.compile(_START + "'")
+_NUMBER = re.compile(r"\d[\d\s.,:/eE+-]*")
 _JOINERS = "\u200c\u200d"  # harmless, and needed to spell Persian, Hindi and family emoji
 
 
@@ -38,6 +42,21 @@ def spelled_out(name: str) -> str:
 def taken_back(text: str) -> str:
     """The name behind `spelled_out`, and behind what a terminal showed that lacks some of its characters."""
     return _SPELLED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), text)
+
+
+def guarded(text: str) -> str:
+    """`text` for a cell that a spreadsheet neither runs nor rewrites: an apostrophe stands before what it might take for a
+    formula or a number.
+
+    Programs that take another separator than the comma cut a cell in two, so each part of it counts as a beginning.
+    """
+    safe = _RISKY.sub(r"\1'", text)
+    return f"'{safe}" if _NUMBER.fullmatch(text) else safe
+
+
+def unguarded(text: str) -> str:
+    """What `guarded` was given."""
+    return _GUARDED.sub(r"\1", text)
 
 
 def hover_name(name: str, limit: int = 60) -> str:
