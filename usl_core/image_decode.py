@@ -1,7 +1,8 @@
 """Bytes to pixels: one image file of any common kind becomes upright 8-bit RGB, within limits that keep hostile files out.
 
 Pillow's decoder classes are called directly (see `image_kinds`): `PIL.Image.open` would also warn process-wide about large
-images, where sessions share one process.
+images, where sessions share one process. Where Pillow drops a part of the numbers or misunderstands them, the samples are read
+as they are (`image_tiff`, `image_png`, `image_netpbm`) and become levels by one rule (`image_range`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import UslError
+from .image_jpeg import is_padded, with_end_marker
 from .image_kinds import HEAD_BYTES, decoder_for
-from .image_notes import listening
+from .image_netpbm import DeepNetpbm, deep_netpbm
+from .image_notes import listening, note, note_by_rule
+from .image_png import DeepPng, is_deep_png, is_png, scale_transparent_grey, without_bulk
+from .image_samples import Samples, picture
+from .image_tiff import DeepTiff, deep_tiff, is_tiff
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -37,11 +43,11 @@ _DECODER_ERRORS = (
 
 
 def decode(data: bytes, *, min_side: int | None = None) -> Image.Image:
-    """The picture in the bytes of a JPEG, PNG, BMP, GIF, WebP, TIFF or AVIF file, or of HEIC where pillow-heif is installed.
+    """The picture in the bytes of a JPEG, PNG, BMP, GIF, WebP, TIFF, Netpbm or AVIF file, or of HEIC with pillow-heif.
 
     The first frame of an animation, the first page of a document; turned upright by its EXIF orientation; transparency lies
-    over white. 16-bit grey keeps its upper 8 bits. 32-bit integers count as 16-bit if they fit, floats as shares of white
-    if they lie in [0, 1] and as 8-bit if in [0, 255]; otherwise the range of the image is stretched over [0, 255].
+    over white. Numbers of more than 8 bits become levels by the rule in `image_range`. What is worth knowing of the file is
+    told to `image_notes.listening`.
 
     Args:
         data: the whole file, at most `MAX_FILE_BYTES`.
@@ -55,10 +61,10 @@ def decode(data: bytes, *, min_side: int | None = None) -> Image.Image:
         UslError: the bytes are no such image; the message is the cause, without the name of the file.
     """
     with _plain_causes():
-        image = _opened(data)
-        if min_side is not None:
-            image.draft(None, (min_side, min_side))
-        image.load()
+        opened = _opened(data)
+        if isinstance(opened, Deep):
+            return _upright(picture(opened.read()), opened.orientation)
+        image = _loaded(opened, data, None if min_side is None else (None, (min_side, min_side)))
         return _upright(_rgb(image), _orientation(image))
 
 
@@ -73,13 +79,13 @@ def verify(data: bytes, turn: AbstractContextManager[object]) -> None:
         UslError: as `decode`.
     """
     with _plain_causes():
-        image = _opened(data)
-        is_jpeg = image.format == "JPEG"
-        with turn if image.width * image.height > _LARGE_PIXELS else nullcontext():
-            if is_jpeg:
-                image.draft("L", (1, 1))  # reads every byte, but computes one pixel in 64
-            image.load()
-            if not is_jpeg and (image.mode not in ("1", "L", "RGB") or image.has_transparency_data):
+        opened = _opened(data)
+        with turn if opened.size[0] * opened.size[1] > _LARGE_PIXELS else nullcontext():
+            if isinstance(opened, Deep):
+                picture(opened.read())
+                return
+            image = _loaded(opened, data, ("L", (1, 1)))  # of a JPEG, reads every byte but computes one pixel in 64
+            if image.format != "JPEG" and (image.mode not in ("1", "L", "RGB") or image.has_transparency_data):
                 _rgb(image)
             _orientation(image)  # so that the scan hears what the decoder has to say of damaged EXIF
 
@@ -121,16 +127,44 @@ def _plain_causes() -> Iterator[None]:
         raise UslError(f"the file is damaged, cut off or of an unusual kind ({detail})") from error
 
 
-def _opened(data: bytes) -> ImageFile.ImageFile:
+Deep = DeepTiff | DeepPng | DeepNetpbm
+
+
+def _opened(data: bytes) -> ImageFile.ImageFile | Deep:
     """The image with its header read and its size checked, nothing decoded yet."""
     if not data:
         raise UslError("the file is empty")
     if len(data) > MAX_FILE_BYTES:
         raise UslError(too_many_bytes(len(data)))
-    image = decoder_for(data[:HEAD_BYTES])(BytesIO(data))
-    limit = MAX_TIFF_PIXELS if image.format == "TIFF" else MAX_PIXELS
-    if image.width * image.height > limit:
-        raise UslError(f"it has {image.width:,} x {image.height:,} pixels, more than the limit of {limit:,}")
+    if is_png(data):
+        data = without_bulk(data)
+    opened: ImageFile.ImageFile | Deep | None = deep_tiff(data) or deep_netpbm(data)
+    if opened is None:
+        image = decoder_for(data[:HEAD_BYTES])(BytesIO(data))
+        opened = DeepPng(data, image) if is_deep_png(data) else image
+    width, height = opened.size
+    limit = MAX_TIFF_PIXELS if is_tiff(data) else MAX_PIXELS
+    if width * height > limit:
+        raise UslError(f"it has {width:,} x {height:,} pixels, more than the limit of {limit:,}")
+    return opened
+
+
+def _loaded(image: ImageFile.ImageFile, data: bytes, draft: tuple[str | None, tuple[int, int]] | None) -> ImageFile.ImageFile:
+    """The image with its pixels, a JPEG perhaps in less than full size."""
+    if draft is not None:
+        image.draft(*draft)
+    try:
+        if image.format == "JPEG" and is_padded(data):
+            raise OSError("its end is missing")
+        image.load()
+    except OSError:
+        whole = with_end_marker(data) if image.format == "JPEG" else None
+        if whole is None:
+            raise
+        note("its end marker is missing, but every pixel is there")
+        return _loaded(type(image)(BytesIO(whole)), whole, draft)
+    if is_png(data):
+        scale_transparent_grey(data, image)
     return image
 
 
@@ -143,10 +177,12 @@ def _rgb(image: Image.Image) -> Image.Image:
     """A copy in mode RGB without metadata."""
     from PIL import Image
 
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return picture(Samples(values=np.asarray(image)[..., None]))
+    if image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        note_by_rule()
+        note("its opacity is 0 in every pixel: it was taken as opaque")
+        image = image.convert("RGB")
     if image.has_transparency_data:
         opaque = Image.new("RGBA", image.size, "white")
         opaque.alpha_composite(image.convert("RGBA"))
@@ -154,22 +190,6 @@ def _rgb(image: Image.Image) -> Image.Image:
     image = image.convert("RGB")
     image.info.clear()
     return image
-
-
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """32-bit grey values, integer or float, as uint8 by the rules in `decode`; NaN and infinity become black."""
-    is_whole = values.dtype.kind == "i"
-    finite = np.isfinite(values)
-    known = values[finite]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    values = np.where(finite, values, 0)
-    if low < 0 or high > (65535 if is_whole else 255):
-        values = (values.astype(np.float64) - low) * (255 / (high - low or 1)) * finite
-    elif is_whole:
-        values = values >> 8
-    elif high <= 1:
-        values = values * 255
-    return np.rint(values).astype(np.uint8)
 
 
 def _orientation(image: Image.Image) -> object:

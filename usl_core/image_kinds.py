@@ -6,6 +6,7 @@ are named one by one: `PIL.Image.open` would hand the bytes to forty formats tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
@@ -30,11 +31,14 @@ def looks_like_image(head: bytes) -> bool:
         return head[6:10] == bytes(4) and head[15:18] == bytes(3) and head[14:15] in _BMP_HEADERS
     if head[4:8] == b"ftyp":
         return _media_kind(head) != ""
-    return head.startswith((*_JPEG, *_PNG, *_GIF, *_TIFF)) or _is_webp(head) or _unread_cause(head) is not None
+    if head.startswith((*_JPEG, *_PNG, *_GIF, *_TIFF)) or _is_webp(head) or _NETPBM.match(head):
+        return True
+    return _unread_cause(head) is not None
 
 
 _JPEG, _PNG, _GIF = (b"\xff\xd8\xff",), (b"\x89PNG\r\n\x1a\n",), (b"GIF87a", b"GIF89a")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_NETPBM = re.compile(rb"P[1-6Ff]\s(?:\s|#[^\r\n]*[\r\n])*[0-9]+\s+[0-9]+\s")
 _BMP_HEADERS = (b"\x0c", b"\x28", b"\x34", b"\x38", b"\x40", b"\x6c", b"\x7c")  # their lengths, by version
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2", b"mif3"}
@@ -90,7 +94,15 @@ def decoder_for(head: bytes) -> Callable[[BytesIO], ImageFile.ImageFile]:
     Raises:
         UslError: nothing here reads them; the message is the cause.
     """
-    from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+    from PIL import (
+        BmpImagePlugin,
+        GifImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        PpmImagePlugin,
+        TiffImagePlugin,
+        WebPImagePlugin,
+    )
 
     if head.startswith(_JPEG):
         return JpegImagePlugin.JpegImageFile
@@ -106,11 +118,13 @@ def decoder_for(head: bytes) -> Callable[[BytesIO], ImageFile.ImageFile]:
         return TiffImagePlugin.TiffImageFile
     if head.startswith(b"BM"):
         return BmpImagePlugin.BmpImageFile
+    if _NETPBM.match(head):
+        return PpmImagePlugin.PpmImageFile
     if head[4:8] == b"ftyp":
         return _media_decoder(_media_kind(head))
     if head.lstrip().startswith(b"<"):
         raise UslError("the file is not an image but a web page or other marked-up text")
-    raise UslError("the file is not an image: its contents are none of JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF and HEIC")
+    raise UslError("the file is not an image: its contents are none of JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, HEIC and Netpbm")
 
 
 def _media_decoder(kind: str) -> Callable[[BytesIO], ImageFile.ImageFile]:

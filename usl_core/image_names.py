@@ -5,6 +5,7 @@ from __future__ import annotations
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
     *(".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo", ".apng", ".dib", ".avifs", ".heics", ".heifs", ".hif"),
+    *(".pbm", ".pgm", ".ppm", ".pnm", ".pfm"),
 )
 """Names of files that are opened as images."""
 
@@ -23,7 +24,7 @@ _UNREAD = (
     (PROJECT, "psd psb xcf kra ora afphoto pdn procreate"),
     (
         OTHER_KIND,
-        "jxl jp2 j2k j2c jpc jpf jpx jpm jxr wdp hdp ico cur icns tga ppm pgm pbm pnm pam pfm pcx exr dds xbm xpm sgi",
+        "jxl jp2 j2k j2c jpc jpf jpx jpm jxr wdp hdp ico cur icns tga pam pcx exr dds xbm xpm sgi",
     ),
     (OTHER_KIND, "wbmp qoi flif bpg jng fits dcm dicom dpx czi nd2 svs ndpi mrxs"),
 )

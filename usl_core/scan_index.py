@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from .errors import UslError
 from .image_decode import verify
 from .image_kinds import decoder_versions
-from .image_listing import Listing
 from .image_notes import listening
-from .image_sources import Source
+from .image_sources import Listing, Source
 from .store import Store, fingerprint
 from .types import Progress
 
@@ -31,13 +30,21 @@ log = logging.getLogger(__name__)
 
 DIGEST_BYTES = 16
 _KIND = "scans"
-_ALGORITHM = 2
+_ALGORITHM = 3
 _BLOCK_FILES, _BLOCK_BYTES = 64, 2**22  # what a thread takes at a time; small, so that progress and cancelling are prompt
 
 
-def digest(data: bytes) -> bytes:
-    """What a file is recognised by: `DIGEST_BYTES` bytes that depend on its contents alone."""
-    return blake2b(data, digest_size=DIGEST_BYTES).digest()
+_RULES = b"levels 1"  # another text when the rules change: what was computed from the files that they concern is then void
+
+
+def digest(data: bytes, by_rule: bool = False) -> bytes:
+    """What a file is recognised by: `DIGEST_BYTES` bytes that depend on its contents alone.
+
+    Args:
+        data: the whole file.
+        by_rule: its pixels depend on rules (see `image_notes.Remarks`), and so its digest depends on their version.
+    """
+    return blake2b(data, digest_size=DIGEST_BYTES, person=_RULES if by_rule else b"").digest()
 
 
 class Verdicts:
@@ -58,6 +65,8 @@ class Verdicts:
                 verify(data, turn)
             if remarks.texts:
                 self.notes[row] = remarks.texts
+            if remarks.by_rule:
+                self.digests[row] = np.frombuffer(digest(data, by_rule=True), np.uint8)
         except UslError as error:
             self.causes[row] = str(error)
             self.lasting[row] = not isinstance(error.__cause__, MemoryError)
