@@ -134,7 +134,7 @@ def _readable_again(job: Job, entry: Entry) -> bool:
 def _features(images: ImageSet, encoder: Encoder, key: str, entry: Entry) -> Features:
     dropped = dict(sorted(entry.meta["unreadable"] + entry.meta["unusable"]))
     if dropped:
-        from .images import subset
+        from .image_subsets import subset
 
         problems = tuple(Problem(images.paths[index], cause) for index, cause in dropped.items())
         images = subset(images, [index for index in range(len(images)) if index not in dropped], problems)

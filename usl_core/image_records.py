@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .store import Entry, Store, fingerprint
-from .types import ImageSet, Note, Problem
+from .types import ImageSet, Note, Problem, Skipped
 
 _KIND = "image-sets"
 _VERSION = 3
@@ -25,9 +25,13 @@ def remember_images(images: ImageSet, store: Store) -> None:
     }
     if images.labels is not None:
         arrays["labels"] = images.labels
+    if images.splits is not None:
+        arrays["splits"] = images.splits
     meta = {
         "class_names": images.class_names,
         "problems": [(problem.path, problem.cause) for problem in images.problems],
+        "split_names": images.split_names,
+        "skipped": [(skipped.count, skipped.what) for skipped in images.skipped],
         "notes": [(note.path, note.text) for note in images.notes],
         "fingerprint": images.fingerprint,
     }
@@ -57,6 +61,9 @@ def _image_set(root: Path, entry: Entry) -> ImageSet:
         digests=tuple(text[at : at + width] for at in range(0, len(text), width)),
         labels=entry.arrays.get("labels"),
         class_names=tuple(entry.meta["class_names"]),
+        splits=entry.arrays.get("splits"),
+        split_names=tuple(entry.meta.get("split_names", ())),
+        skipped=tuple(Skipped(count, what) for count, what in entry.meta.get("skipped", ())),
         problems=tuple(Problem(path, cause) for path, cause in entry.meta["problems"]),
         notes=tuple(Note(path, text) for path, text in entry.meta["notes"]),
         fingerprint=entry.meta["fingerprint"],

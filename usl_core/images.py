@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .class_folders import folder_names
 from .errors import UslError
 from .image_decode import decode, encode_thumbnail
+from .image_listing import Listing
 from .image_names import EXTENSIONS
-from .image_sources import Listing, natural_key, open_source
+from .image_sources import open_source
+from .image_subsets import in_order, in_split
 from .scan_index import DIGEST_BYTES, Verdicts, digest, examined
 from .store import Store, fingerprint
 from .types import ImageSet, Note, Problem, Progress
@@ -31,6 +33,7 @@ MAX_THUMBNAIL = 1024
 def scan(
     path: Path | str,
     *,
+    split: str | None = None,
     within: Sequence[Path] = (),
     cache_dir: Path | str | None = None,
     on_progress: Progress | None = None,
@@ -42,18 +45,27 @@ def scan(
     count. If a readable image lies in or above that place there are no labels. Neither are there in a tree that never
     forks: one folder around everything is far more often a wrapper than a data set of one class.
 
+    Splits: folders at that first fork that are all named like splits (train, training, val, valid, validation, test,
+    testing, also as in training_set or val2017) are splits and no classes if two of them hold a folder of the same name, or
+    if one of them forks into class folders and another does not. The classes are then where each split forks by the same
+    rule; a split that does not fork holds one class, if its images lie in a folder that is a class of another split. If any
+    image has no class by this rule there are no labels, but a split of its own may still have some. Folders named train and
+    test that share no folder name, and fork both or neither, are classes like any others.
+
     Args:
         path: a folder, searched recursively, or a .zip archive, which is never unpacked.
+        split: keep only the images of this split; see `in_split`.
         within: resolved folders; a linked file outside all of them becomes a problem. Empty: links may lead anywhere.
         cache_dir: see `Store`. If it cannot be written, the scan succeeds and the next one takes as long again.
         on_progress: see `types.Progress`. If it raises, the verdicts so far stay in the cache.
 
     Returns:
         An ImageSet with at least one image. Damaged, truncated, empty, oversized, encrypted and unreachable files and
-        folders are in its `problems`; what is worth knowing of a file that is used is in its `notes`.
+        folders are in its `problems`, hidden ones and those of thumbnails and trash are counted in `skipped`, and what is
+        worth knowing of a file that is used is in its `notes`.
 
     Raises:
-        UslError: the path does not exist, is neither folder nor .zip, is damaged, or holds no readable image.
+        UslError: the path does not exist, is neither folder nor .zip, is damaged, holds no readable image, or no such split.
     """
     report: Progress = on_progress or (lambda fraction, note: None)
     source = open_source(_resolved(path), within)
@@ -61,6 +73,8 @@ def scan(
     listing = source.listing(report)
     verdicts = examined(source, listing, Store(cache_dir), report)
     images = _image_set(source.root, listing, verdicts)
+    if split is not None:
+        images = in_split(images, split)
     report(1.0, f"{len(images):,} images, {len(images.problems):,} problems")
     return images
 
@@ -111,49 +125,6 @@ def thumbnail(images: ImageSet, index: int, size: int) -> bytes:
     return encode_thumbnail(open_image(images, index, min_side=size), size)
 
 
-def subset(images: ImageSet, keep: Sequence[int], extra_problems: tuple[Problem, ...] = ()) -> ImageSet:
-    """The image set without some of its images.
-
-    Args:
-        images: the image set.
-        keep: at least one index, ascending.
-        extra_problems: joined to those of `images`.
-
-    Returns:
-        Image i is image keep[i] of `images`. Classes that lost all their images are gone, and ids are consecutive again.
-
-    Raises:
-        UslError: `keep` is empty, not ascending, or holds something else than indices.
-    """
-    rows = np.asarray(keep)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or len(rows) == 0:
-        raise UslError(f"keep must be a sequence of at least one index but has shape {rows.shape} and type {rows.dtype}")
-    rows = rows.astype(np.int64)
-    if rows[0] < 0 or rows[-1] >= len(images) or (np.diff(rows) <= 0).any():
-        raise UslError(f"keep must ascend within [0, {len(images) - 1}] but runs from {rows[0]} to {rows[-1]} or repeats")
-    labels, class_names = images.labels, images.class_names
-    if labels is not None:
-        present, renumbered = np.unique(labels[rows], return_inverse=True)
-        labels, class_names = renumbered.astype(np.int32), tuple(class_names[label] for label in present)
-    digests = tuple(images.digests[row] for row in rows)
-    paths = tuple(images.paths[row] for row in rows)
-    gone = set(images.paths).difference(paths)
-    return ImageSet(
-        root=images.root,
-        paths=paths,
-        digests=digests,
-        labels=labels,
-        class_names=class_names,
-        problems=_in_order((*images.problems, *extra_problems)),
-        notes=tuple(note for note in images.notes if note.path not in gone),
-        fingerprint=fingerprint("images", digests),
-    )
-
-
-def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(problems, key=lambda problem: (natural_key(problem.path), problem.cause)))
-
-
 def _resolved(path: Path | str) -> Path:
     if isinstance(path, str) and not path.strip():
         raise UslError("the path is empty; give a folder of images or a .zip archive")
@@ -164,7 +135,7 @@ def _resolved(path: Path | str) -> Path:
 
 
 def _image_set(root: Path, listing: Listing, verdicts: Verdicts) -> ImageSet:
-    problems = _in_order([*listing.problems, *(Problem(listing.names[row], cause) for row, cause in verdicts.causes.items())])
+    problems = in_order([*listing.problems, *(Problem(listing.names[row], cause) for row, cause in verdicts.causes.items())])
     notes = tuple(
         Note(listing.names[row], text)
         for row in sorted(verdicts.notes)  # the order of the names
@@ -177,37 +148,24 @@ def _image_set(root: Path, listing: Listing, verdicts: Verdicts) -> ImageSet:
         if problems:
             first = f"none of the {len(problems)} can be read; the first is {problems[0].path!r}: {problems[0].cause}"
         else:
-            first = f"nothing in it is named {', '.join(EXTENSIONS)}"
+            first = f"nothing in it is named {', '.join(EXTENSIONS[:8])} or the like, and nothing begins like an image"
+        if listing.passed_over:
+            first += f" (passed over: {', '.join(map(str, listing.passed_over))})"
         raise UslError(f"there is no usable image in {root}: {first}")
     paths = tuple(listing.names[row] for row in rows)
-    labels, class_names = _class_labels(paths)
+    named = folder_names(paths)
     text, width = verdicts.digests[rows].tobytes().hex(), 2 * DIGEST_BYTES
     digests = tuple(text[start : start + width] for start in range(0, len(text), width))
     return ImageSet(
         root=root,
         paths=paths,
         digests=digests,
-        labels=labels,
-        class_names=class_names,
+        labels=named.labels,
+        class_names=named.class_names,
+        splits=named.splits,
+        split_names=named.split_names,
         problems=problems,
         notes=notes,
+        skipped=listing.passed_over,
         fingerprint=fingerprint("images", digests),
     )
-
-
-def _class_labels(paths: Sequence[str]) -> tuple[NDArray[np.int32] | None, tuple[str, ...]]:
-    """Labels (n,) int32 and class names by the rule in `scan`."""
-    parents = [path.rpartition("/")[0] for path in paths]
-    folders = {parent: parent.split("/") if parent else [] for parent in parents}
-    level = 0
-    while True:
-        if any(len(parts) <= level for parts in folders.values()):
-            return None, ()
-        names = {parts[level] for parts in folders.values()}
-        if len(names) > 1:
-            break
-        level += 1
-    class_names = tuple(sorted(names, key=natural_key))
-    ids = {name: number for number, name in enumerate(class_names)}
-    id_of = {parent: ids[parts[level]] for parent, parts in folders.items()}
-    return np.fromiter((id_of[parent] for parent in parents), np.int32, len(parents)), class_names

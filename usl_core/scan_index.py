@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from .errors import UslError
 from .image_decode import verify
 from .image_kinds import decoder_versions
+from .image_listing import Listing
 from .image_notes import listening
-from .image_sources import Listing, Source
+from .image_sources import Source
 from .store import Store, fingerprint
 from .types import Progress
 

@@ -44,6 +44,22 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Files or folders of one kind that were passed over on purpose.
+
+    Args:
+        count: how many.
+        what: what they are, in the number that `count` wants: "hidden folders".
+    """
+
+    count: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.count:,} {self.what}"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
     """The readable images of one folder or zip archive, in natural order of their paths. Made by `scan`.
@@ -54,8 +70,11 @@ class ImageSet:
         digests: n digests of the files' bytes (hex); equal digests are exact duplicates.
         labels: (n,) int32 class ids if every image lies in a class subfolder, else None.
         class_names: the name of each class id; empty without labels.
+        splits: (n,) int32 split ids where folders such as train and val stand above the same classes, else None.
+        split_names: the name of each split id; empty without splits.
         problems: the files that could not be used, each with its cause.
         notes: what is worth knowing of files that are used; a file may have several.
+        skipped: what was passed over on purpose: hidden folders, those of thumbnails and trash, and the like.
         fingerprint: hash of the contents in order; does not depend on file names or on where the folder lies.
     """
 
@@ -64,8 +83,11 @@ class ImageSet:
     digests: tuple[str, ...]
     labels: NDArray[np.int32] | None = None
     class_names: tuple[str, ...] = ()
+    splits: NDArray[np.int32] | None = None
+    split_names: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
     fingerprint: str
 
     def __len__(self) -> int:

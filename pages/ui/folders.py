@@ -86,7 +86,7 @@ def contents(folder: Path) -> Contents:
         UslError: it cannot be read.
     """
     from usl_core.image_names import is_image_name
-    from usl_core.image_sources import natural_key
+    from usl_core.image_listing import natural_key
 
     folders, archives, n_images = [], [], 0
     allowed = roots()

@@ -15,6 +15,7 @@ from usl_core.encoder_weights import NETWORKS, weights_dir
 from usl_core.encoders import PixelEncoder, default_encoder, get_encoder
 from usl_core.errors import Cancelled, UslError
 from usl_core.features import encode, feature_key, load_features
+from usl_core.image_subsets import subset
 from usl_core.images import scan
 from usl_core.types import ImageSet
 
@@ -183,6 +184,7 @@ def test_a_second_run_imports_no_library_of_the_first(encoder, folder, tmp_path)
     first = encode(scan(folder), encoder, cache_dir=tmp_path, weights=weights)
     code = f"""
 import sys
+from usl_core.image_subsets import subset
 from usl_core.images import scan
 from usl_core.features import encode
 features = encode(scan({str(folder)!r}), {encoder!r}, cache_dir={str(tmp_path)!r}, weights={weights!r})
@@ -271,7 +273,7 @@ def test_a_cancelled_run_keeps_finished_shards_and_stops_its_threads(images, tmp
         encoder.shard_size = 4
         return encoder
 
-    some = images_module.subset(images, list(range(10)))
+    some = subset(images, list(range(10)))
     with pytest.raises(Cancelled):
         encode(some, network(), cache_dir=tmp_path / "a", on_progress=cancel, batch_size=2)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]

@@ -15,11 +15,12 @@ import pytest
 from PIL import Image, JpegImagePlugin
 
 import usl_core as usl
-from usl_core import image_sources
+from usl_core import image_listing
 from usl_core.image_decode import decode, verify
 from usl_core.image_notes import Remarks, listening, note
 from usl_core.image_records import recall_images, remember_images
-from usl_core.images import open_image, subset
+from usl_core.image_subsets import subset
+from usl_core.images import open_image
 from usl_core.store import Store
 from usl_core.types import ImageSet, Note
 
@@ -118,7 +119,7 @@ def test_a_sentence_is_said_once_on_one_line_and_is_no_novel() -> None:
 def test_a_second_scan_knows_the_notes(found: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [entry.path for entry in found.notes] == ["1.jpg", "2.jpg"]
     assert [problem.path for problem in found.problems] == ["3.jpg"]
-    monkeypatch.setattr(image_sources, "_SETTLED_NS", -(10**18))
+    monkeypatch.setattr(image_listing, "_SETTLED_NS", -(10**18))
     usl.scan(found.root, cache_dir=tmp_path / "cache")
     (found.root / "0.jpg").unlink()
     monkeypatch.setattr("usl_core.scan_index.verify", lambda *_: pytest.fail("decoded again"))

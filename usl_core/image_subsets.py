@@ -1,0 +1,100 @@
+"""Some images of an image set: a few left out, or one split kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .class_folders import FolderNames, folder_names, fork_level
+from .errors import UslError
+from .image_listing import natural_key
+from .store import fingerprint
+from .types import ImageSet, Problem
+
+
+def subset(images: ImageSet, keep: Sequence[int], extra_problems: tuple[Problem, ...] = ()) -> ImageSet:
+    """The image set without some of its images.
+
+    Args:
+        images: the image set.
+        keep: at least one index, ascending.
+        extra_problems: joined to those of `images`.
+
+    Returns:
+        Image i is image keep[i] of `images`. Classes that lost all their images are gone, and ids are consecutive again.
+
+    Raises:
+        UslError: `keep` is empty, not ascending, or holds something else than indices.
+    """
+    rows = np.asarray(keep)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or len(rows) == 0:
+        raise UslError(f"keep must be a sequence of at least one index but has shape {rows.shape} and type {rows.dtype}")
+    rows = rows.astype(np.int64)
+    if rows[0] < 0 or rows[-1] >= len(images) or (np.diff(rows) <= 0).any():
+        raise UslError(f"keep must ascend within [0, {len(images) - 1}] but runs from {rows[0]} to {rows[-1]} or repeats")
+    labels, class_names = _renumbered(images.labels, images.class_names, rows)
+    splits, split_names = _renumbered(images.splits, images.split_names, rows)
+    digests = tuple(images.digests[row] for row in rows)
+    paths = tuple(images.paths[row] for row in rows)
+    gone = set(images.paths).difference(paths)
+    return ImageSet(
+        root=images.root,
+        paths=paths,
+        digests=digests,
+        labels=labels,
+        class_names=class_names,
+        splits=splits,
+        split_names=split_names,
+        skipped=images.skipped,
+        problems=in_order((*images.problems, *extra_problems)),
+        notes=tuple(note for note in images.notes if note.path not in gone),
+        fingerprint=fingerprint("images", digests),
+    )
+
+
+def _renumbered(ids: NDArray[np.int32] | None, names: tuple[str, ...], rows: NDArray[np.int64]) -> Any:
+    """The ids of some rows and the names of those ids, consecutive again."""
+    if ids is None:
+        return None, ()
+    present, renumbered = np.unique(ids[rows], return_inverse=True)
+    return renumbered.astype(np.int32), tuple(names[number] for number in present)
+
+
+def in_split(images: ImageSet, split: str) -> ImageSet:
+    """The images of one split.
+
+    Args:
+        images: the image set; a set of one split is that split.
+        split: one of `images.split_names`.
+
+    Returns:
+        Those images, with the classes that they have or would have alone, and the problems outside the other splits.
+
+    Raises:
+        UslError: no such split; the message lists those there are.
+    """
+    if images.splits is None:
+        raise UslError(f"there is no split {split!r} in {images.root}: its folders are not named train, val, test or the like")
+    if split not in images.split_names:
+        raise UslError(f"there is no split {split!r} in {images.root}; choose one of {', '.join(images.split_names)}")
+    if len(images.split_names) == 1:
+        return images
+    level = fork_level(tuple(path.split("/")[:-1]) for path in images.paths) or 0
+    others = set(images.split_names) - {split}
+    part = subset(images, np.flatnonzero(images.splits == images.split_names.index(split)).tolist())
+    named = folder_names(part.paths) if images.labels is None else FolderNames(part.labels, part.class_names)
+    return replace(
+        part,
+        labels=named.labels,
+        class_names=named.class_names,
+        problems=tuple(problem for problem in part.problems if others.isdisjoint(problem.path.split("/")[level : level + 1])),
+    )
+
+
+def in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Problems in natural order of their paths."""
+    return tuple(sorted(problems, key=lambda problem: (natural_key(problem.path), problem.cause)))

@@ -1,0 +1,195 @@
+"""Reads .zip archives whose names and numbers nobody vouches for: one bad member does not cost the others.
+
+`zipfile` of the standard library refuses a whole archive for one name that is not what its flag says. What is needed of the
+format is little: the table of contents at the end, and members that are stored or deflated.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import weakref
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .regular_files import open_regular
+from .zip_names import member_name, zip64_values
+
+STORED, DEFLATED = 0, 8
+ENCRYPTED, PATCHED = 0x41, 0x20  # flags
+
+_END, _END_64, _LOCATOR_64, _ENTRY, _LOCAL = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2", b"PK\3\4"
+_END_BYTES, _END_64_BYTES, _LOCATOR_64_BYTES, _ENTRY_BYTES, _LOCAL_BYTES = 22, 56, 20, 46, 30
+_TAIL_BYTES = _END_BYTES + 65535  # with the longest comment
+_MAX_TABLE_BYTES = 2**30
+_CHUNK_BYTES, _LEAST_BYTES = 2**20, 2**12
+
+
+class BadZip(Exception):
+    """The bytes are no .zip archive, or no whole one; the message is the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive, as its table of contents has it.
+
+    Args:
+        name: decoded, with whatever slashes it has; to be shown where `name_cause` is set.
+        name_cause: what is wrong with the name, or None.
+        flags: general purpose flags.
+        method: of compression.
+        crc: CRC-32 of the contents.
+        packed: compressed size in bytes.
+        size: uncompressed size in bytes.
+        offset: where its local header begins in the file.
+    """
+
+    name: str
+    name_cause: str | None
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    offset: int
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file ends as an archive does.
+
+    Raises:
+        UslError: as `open_regular`.
+        OSError: as `open_regular`.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(size - _TAIL_BYTES, 0))
+        return _end_record(file.read(_TAIL_BYTES)) >= 0
+
+
+class ZipReader:
+    """An open archive; safe to use from many threads.
+
+    Args:
+        path: of the archive.
+
+    Raises:
+        BadZip: it is none, or damaged.
+        UslError: as `open_regular`.
+        OSError: as `open_regular`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = open_regular(path)
+        weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
+        self.facts = os.fstat(self._file.fileno())
+        self.members = list(_entries(*self._table()))
+
+    def _at(self, offset: int, n_bytes: int) -> bytes:
+        """Up to `n_bytes` from there."""
+        if offset >= 2**63:  # a false number of 64 bits, which no system takes
+            return b""
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), n_bytes, offset)
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(n_bytes)
+
+    def _table(self) -> tuple[bytes, int]:
+        """The table of contents, and how far everything lies behind where the archive says, since something precedes it."""
+        file_size = self.facts.st_size
+        tail_at = max(file_size - _TAIL_BYTES, 0)
+        tail = self._at(tail_at, file_size - tail_at)
+        end = _end_record(tail)
+        if end < 0:
+            raise BadZip("it has no table of contents; it may be cut off")
+        _, disk, _, _, _, size, offset = struct.unpack_from("<4s4H2L", tail, end)
+        table_end = tail_at + end
+        before = self._at(max(table_end - _LOCATOR_64_BYTES - _END_64_BYTES, 0), _LOCATOR_64_BYTES + _END_64_BYTES)
+        if before[_END_64_BYTES:].startswith(_LOCATOR_64) and before.startswith(_END_64):
+            size, offset = struct.unpack_from("<2Q", before, 40)
+            table_end -= _LOCATOR_64_BYTES + _END_64_BYTES
+        elif disk != 0:
+            raise BadZip("it is one of several parts; join them")
+        shift = table_end - size - offset
+        if shift < 0 or size > _MAX_TABLE_BYTES:
+            raise BadZip("its table of contents does not lie where it should; it may be cut off")
+        return self._at(table_end - size, size), shift
+
+    def read(self, member: Member) -> bytes:
+        """The contents of a member, checked.
+
+        Raises:
+            BadZip: it is damaged.
+            OSError: the file cannot be read.
+        """
+        data = self.head(member, member.size + 1)  # without a bound, a false size would fill the memory
+        if len(data) != member.size:
+            raise BadZip(f"it is not {member.size:,} bytes long as the archive says")
+        if zlib.crc32(data) != member.crc:
+            raise BadZip("its checksum is wrong")
+        return data
+
+    def head(self, member: Member, n_bytes: int) -> bytes:
+        """The first `n_bytes` of a member, or all there are; not checked.
+
+        Raises:
+            BadZip: it is damaged.
+            OSError: the file cannot be read.
+        """
+        header = self._at(member.offset, _LOCAL_BYTES)
+        if len(header) < _LOCAL_BYTES or not header.startswith(_LOCAL):
+            raise BadZip("it does not begin where the archive says")
+        at = member.offset + _LOCAL_BYTES + sum(struct.unpack_from("<2H", header, 26))
+        end = at + member.packed
+        unpack = zlib.decompressobj(-zlib.MAX_WBITS) if member.method == DEFLATED else None
+        pieces, room = [], n_bytes
+        while room > 0 and at < end and not (unpack is not None and unpack.eof):
+            packed = self._at(at, min(_CHUNK_BYTES, end - at, room if unpack is None else max(room, _LEAST_BYTES)))
+            if not packed:
+                break
+            at += len(packed)
+            try:
+                piece = packed if unpack is None else unpack.decompress(packed, room)
+            except zlib.error as error:
+                raise BadZip(str(error)) from error
+            pieces.append(piece)
+            room -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _end_record(tail: bytes) -> int:
+    """Where the record of the end begins: the last one whose comment fills the rest of the file, else the last one at all."""
+    before, spare = len(tail), -1
+    while (at := tail.rfind(_END, 0, before)) >= 0:
+        before = at + len(_END) - 1
+        if at + _END_BYTES <= len(tail):
+            left = len(tail) - at - _END_BYTES - struct.unpack_from("<H", tail, at + 20)[0]
+            if left == 0:
+                return at
+            spare = at if left > 0 and spare < 0 else spare
+    return spare
+
+
+def _entries(table: bytes, shift: int) -> Iterator[Member]:
+    at = 0
+    while at + _ENTRY_BYTES <= len(table) and table.startswith(_ENTRY, at):
+        fields = struct.unpack_from("<4s6H3L5H2L", table, at)
+        flags, method, crc, packed, size = fields[3], fields[4], *fields[7:10]
+        n_name, n_extra, n_comment, offset = *fields[10:13], fields[16]
+        name_at = at + _ENTRY_BYTES
+        extra = table[name_at + n_name : name_at + n_name + n_extra]
+        at = name_at + n_name + n_extra + n_comment
+        if at > len(table):
+            break
+        if 0xFFFFFFFF in (size, packed, offset):
+            wide = iter(zip64_values(extra))
+            size, packed, offset = (next(wide, n) if n == 0xFFFFFFFF else n for n in (size, packed, offset))
+        name, cause = member_name(table[name_at : name_at + n_name], flags, extra)
+        yield Member(name, cause, flags, method, crc, packed, size, offset + shift)
+    if at != len(table) and not table.startswith(b"PK\5\5", at):  # a signature may follow
+        raise BadZip("its table of contents is damaged")
