@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:  # started from another folder
     sys.path.insert(0, str(ROOT))
 
-from pages.ui.routes import MIDDLEWARE, ROUTES  # noqa: E402
+from pages.ui.guard import MIDDLEWARE, tell_streamlit  # noqa: E402
+from pages.ui.routes import ROUTES  # noqa: E402
 
 
 def _warm_up() -> None:
@@ -24,6 +25,7 @@ def _warm_up() -> None:
 
 @asynccontextmanager
 async def _lifespan(app: st.App) -> AsyncIterator[None]:
+    tell_streamlit()
     spare = Timer(3.0, _warm_up)  # unless a browser comes at once; serving that one goes first
     spare.daemon = True
     spare.start()

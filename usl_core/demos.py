@@ -125,6 +125,23 @@ def load_demo(name: str, directory: Path | str | None = None) -> Demo:
         ) from error
 
 
+def demo_fingerprints(name: str) -> tuple[str, str, str]:
+    """Fingerprint of a bundled collection's images, name of the encoder of its features, and their fingerprint.
+
+    Reads nothing else of it, and so cannot tell whether the rest is damaged. Raises as `load_demo`.
+    """
+    if name not in {card.name for card in _CARDS}:
+        raise UslError(f"there is no demo named {name!r}; the demos are {_listed([card.name for card in _CARDS])}")
+    try:
+        with _PARSING, np.load(ASSETS / f"{name}.npz", allow_pickle=False) as stored:
+            images, encoder, features = (
+                str(stored[key].item()) for key in ("image_fingerprint", "encoder", "feature_fingerprint")
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UslError(f"the files of the demo {name!r} cannot be used ({_cause(error)})") from error
+    return images, encoder, features
+
+
 def file_digest(path: Path) -> str:
     """A 128-bit hex digest of a file's bytes; ties a demo's .npz to its .zip."""
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,8 +97,32 @@ def feature_key(images: ImageSet, encoder: str | Encoder | None = None, precisio
     Raises:
         UslError: no such encoder.
     """
-    chosen = _chosen(encoder)
-    return fingerprint(KIND, ALGORITHM, images.fingerprint, chosen.name, chosen.identity(precision))
+    return _key(images.fingerprint, _chosen(encoder), precision)
+
+
+def feature_fingerprint(image_fingerprint: str, encoder: str, *, cache_dir: Path | str | None = None) -> str | None:
+    """The fingerprint of what `load_features` returns for images of that fingerprint, or None; reads no array.
+
+    Raises:
+        UslError: no such encoder.
+    """
+    key = _key(image_fingerprint, _chosen(encoder), "float32")
+    meta = Store(cache_dir).meta(KIND, key)
+    return None if meta is None else _key_of_the_rest(key, list(_dropped(meta)))
+
+
+def encoded_images(images: ImageSet, encoder: str, *, cache_dir: Path | str | None = None) -> ImageSet | None:
+    """The images of what `load_features` returns, row by row, or None; reads no array.
+
+    Raises:
+        UslError: no such encoder.
+    """
+    meta = Store(cache_dir).meta(KIND, feature_key(images, encoder))
+    return None if meta is None else _images_without(images, _dropped(meta))
+
+
+def _key(image_fingerprint: str, encoder: Encoder, precision: str) -> str:
+    return fingerprint(KIND, ALGORITHM, image_fingerprint, encoder.name, encoder.identity(precision))
 
 
 def _chosen(encoder: str | Encoder | None, weights: str | None = None) -> Encoder:
@@ -132,14 +157,27 @@ def _readable_again(job: Job, entry: Entry) -> bool:
 
 
 def _features(images: ImageSet, encoder: Encoder, key: str, entry: Entry) -> Features:
-    dropped = dict(sorted(entry.meta["unreadable"] + entry.meta["unusable"]))
-    if dropped:
-        from .image_subsets import subset
-
-        problems = tuple(Problem(images.paths[index], cause) for index, cause in dropped.items())
-        images = subset(images, [index for index in range(len(images)) if index not in dropped], problems)
-        key = fingerprint(key, list(dropped))
+    dropped = _dropped(entry.meta)
+    key, images = _key_of_the_rest(key, list(dropped)), _images_without(images, dropped)
     return Features(values=entry.arrays["values"], fingerprint=key, encoder=encoder.name, images=images)
+
+
+def _dropped(meta: Mapping[str, Any]) -> dict[int, str]:
+    """Images without a feature vector, each with its cause."""
+    return dict(sorted(meta["unreadable"] + meta["unusable"]))
+
+
+def _key_of_the_rest(key: str, dropped: list[int]) -> str:
+    return fingerprint(key, dropped) if dropped else key
+
+
+def _images_without(images: ImageSet, dropped: Mapping[int, str]) -> ImageSet:
+    if not dropped:
+        return images
+    from .image_subsets import subset
+
+    problems = tuple(Problem(images.paths[index], cause) for index, cause in dropped.items())
+    return subset(images, [index for index in range(len(images)) if index not in dropped], problems)
 
 
 def _merge(job: Job) -> tuple[FloatArray, dict[int, str], dict[int, str]]:

@@ -44,6 +44,12 @@ def recall_images(root: Path, store: Store) -> ImageSet | None:
     return None if entry is None else _image_set(root, entry)
 
 
+def known_fingerprint(root: Path, store: Store) -> str | None:
+    """The fingerprint of what `recall_images` returns; reads no array."""
+    meta = store.meta(_KIND, _key(root))
+    return None if meta is None else str(meta["fingerprint"])
+
+
 def images_version(root: Path | str, cache_dir: Path | None = None) -> int | None:
     """Changes whenever another image set is kept for this folder or archive; None if there is none."""
     return Store(cache_dir).written(_KIND, _key(root))

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .artefacts import Map, load_map, load_neighbors, load_or_draw_map, load_or_find_neighbors
-from .demos import load_demo
+from .demos import demo_fingerprints, load_demo
 from .encoders import BUNDLED, default_encoder
-from .features import encode, load_features
-from .image_records import recall_images, remember_images
+from .features import encode, encoded_images, feature_fingerprint, load_features
+from .image_records import known_fingerprint, recall_images, remember_images
 from .neighbors import find_neighbors
 from .store import Store, fingerprint
 from .toy_sets import lifted, load_toy
@@ -164,6 +164,35 @@ def load_prepared(source: str, encoder: str | None = None, *, cache_dir: Path | 
         return None
     umap = load_map(features, cache_dir=cache_dir)
     return Prepared(source=source, features=features, neighbors=graph, pca=pca, umap=umap)
+
+
+def prepared_fingerprint(source: str, encoder: str, *, cache_dir: Path | None = None) -> str | None:
+    """The fingerprint of the features of a folder, an archive or a demo, or None if there are none; reads no array.
+
+    Raises:
+        UslError: no such demo or encoder.
+    """
+    if is_demo(source):
+        images, of_its_own, features = demo_fingerprints(source.removeprefix(DEMO_PREFIX))
+        if encoder == of_its_own:
+            return features
+        return feature_fingerprint(images, encoder, cache_dir=cache_dir)
+    known = known_fingerprint(Path(source), Store(cache_dir))
+    return None if known is None else feature_fingerprint(known, encoder, cache_dir=cache_dir)
+
+
+def prepared_images(source: str, encoder: str, *, cache_dir: Path | None = None) -> ImageSet | None:
+    """The images of the features of a folder, an archive or a demo, row by row, or None; reads no features.
+
+    Raises:
+        UslError: no such demo or encoder.
+    """
+    if is_demo(source):
+        bundled = _bundled(source)
+        if bundled.features.encoder == encoder:
+            return bundled.images
+    images = known_images(source, cache_dir=cache_dir)
+    return None if images is None else encoded_images(images, encoder, cache_dir=cache_dir)
 
 
 def _bundled(source: str) -> Prepared:

@@ -96,6 +96,10 @@ class Store:
         """The entry, or None if there is none or if it is damaged."""
         return _read_entry(self.root / kind / key)
 
+    def meta(self, kind: str, key: str) -> Mapping[str, Any] | None:
+        """The metadata of an entry, or None as for `load`; its arrays are not looked at."""
+        return _read_meta(self.root / kind / key)
+
     def written(self, kind: str, key: str) -> int | None:
         """When the entry was written, in ns; None if there is none. Another number means another entry."""
         try:
@@ -164,19 +168,37 @@ def _write_entry(folder: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[s
 
 
 def _read_entry(folder: Path) -> Entry | None:
-    try:
-        document = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        if document.pop("crc") != _crc_of_json(document):
-            raise ValueError("meta.json was changed")
-        if document["format"] != FORMAT_VERSION:
-            return None
+    with _damage_is_a_miss(folder):
+        document = _read_document(folder)
         arrays = {name: _read_array(folder / f"{name}.npy", **facts) for name, facts in document["arrays"].items()}
         return Entry(arrays, document["meta"])
+    return None
+
+
+def _read_meta(folder: Path) -> Mapping[str, Any] | None:
+    with _damage_is_a_miss(folder):
+        return _read_document(folder)["meta"]
+    return None
+
+
+def _read_document(folder: Path) -> dict[str, Any]:
+    """meta.json, which is sound and of this version."""
+    document = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    if document.pop("crc") != _crc_of_json(document):
+        raise ValueError("meta.json was changed")
+    if document["format"] != FORMAT_VERSION:
+        raise FileNotFoundError(f"{folder.name} is of format {document['format']}")
+    return document
+
+
+@contextmanager
+def _damage_is_a_miss(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
-        return None
+        pass
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         log.warning("cache entry %s is damaged (%s) and is computed again", folder.name, error)
-        return None
 
 
 def _read_array(path: Path, *, crc: int, dtype: str, shape: list[int]) -> np.ndarray:

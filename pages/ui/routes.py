@@ -1,8 +1,8 @@
-"""What the server answers beside Streamlit: images, finished files, and the checks that every request passes.
+"""What the server answers beside Streamlit: images, finished files, arrays and scripts of the maps.
 
 Streamlit guards its own routes only, so these bring their own protection: opaque names of data sets, images asked for by the
-digest of their bytes, re-encoded before they leave, files by the unguessable id of their job; and for everything a host check
-and headers that keep the page from loading or being framed elsewhere.
+digest of their bytes, re-encoded before they leave, files by the unguessable id of their job. Whatever else is asked for is
+not there, and says no more. What every request passes before is in `guard`.
 
 What answers is imported when it is first asked, so that the server listens sooner.
 """
@@ -11,40 +11,48 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from stat import S_ISREG
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
+import anyio
 import anyio.to_thread
-from starlette.datastructures import MutableHeaders
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from anyio.lowlevel import RunVar
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from usl_core.errors import UslError
+
+from .guard import ENV_ALLOWED_HOSTS, MIDDLEWARE, allowed_hosts
 
 if TYPE_CHECKING:
     from usl_core.prepared import Prepared
 
+__all__ = [
+    "ENV_ALLOWED_HOSTS",
+    "MIDDLEWARE",
+    "ROUTES",
+    "allowed_hosts",
+    "file_url",
+    "image_url",
+    "offer_url",
+    "row_url",
+    "words_url",
+]
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-ENV_ALLOWED_HOSTS = "USL_ALLOWED_HOSTS"
-
-_HEADERS = {
-    # Streamlit's own bundle needs inline styles and eval; nothing may come from, or go to, another host.
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; connect-src 'self'; "
-        "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 _FOR_A_DAY = {"Cache-Control": "private, max-age=86400, immutable"}  # another image has another address
+_NEVER = {"Cache-Control": "no-store"}
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_ROW = re.compile(r"[0-9]{1,12}", re.ASCII)
+_READERS = 8
+"""Images that are read at a time: a disk that does not answer must not take the threads that answer everything else."""
+_readers: RunVar[anyio.CapacityLimiter] = RunVar("readers")  # one per event loop
 
 
 def image_url(name: str, digest: str, size: str = "small") -> str:
@@ -76,37 +84,29 @@ async def _serve_image(request: Request) -> Response:
     asked = request.path_params
     from .served import image_of
 
-    return await _answer(image_of, asked["name"], asked["digest"], asked["size"])
+    return await _picture(image_of, asked["name"], asked["digest"], asked["size"])
 
 
 async def _serve_row(request: Request) -> Response:
-    asked = request.path_params
-    encoder = request.query_params.get("encoder", "")
+    asked, encoder = request.path_params, request.query_params.get("encoder", "")
     from .served import image_of_row
 
-    return await _answer(image_of_row, asked["name"], asked["fingerprint"], asked["row"], encoder)
+    return await _picture(image_of_row, asked["name"], asked["fingerprint"], _row(asked["row"]), encoder)
 
 
-async def _answer(find: Callable[..., bytes], *asked: Any) -> Response:
-    try:
-        data = await anyio.to_thread.run_sync(find, *asked)
-    except (LookupError, UslError) as error:
-        log.info("no image for %r: %s", asked, error)
-        return Response("unknown image", status_code=404, media_type="text/plain")
+async def _picture(find: Callable[..., bytes], *asked: Any) -> Response:
+    data = await _found(find, *asked)
+    if data is None:
+        return _unknown("unknown image")
     return Response(data, media_type="image/jpeg", headers=_FOR_A_DAY)
 
 
 async def _serve_words(request: Request) -> Response:
-    asked = request.path_params
-    encoder = request.query_params.get("encoder", "")
+    asked, encoder = request.path_params, request.query_params.get("encoder", "")
     from .served import words_of_row
 
-    try:
-        words = await anyio.to_thread.run_sync(words_of_row, asked["name"], asked["fingerprint"], asked["row"], encoder)
-    except (LookupError, UslError) as error:
-        log.info("no words for %r: %s", asked, error)
-        return Response("unknown image", status_code=404, media_type="text/plain")
-    return JSONResponse(words, headers=_FOR_A_DAY)
+    words = await _found(words_of_row, asked["name"], asked["fingerprint"], _row(asked["row"]), encoder)
+    return _unknown("unknown image") if words is None else JSONResponse(words, headers=_FOR_A_DAY)
 
 
 async def _serve_array(request: Request) -> Response:
@@ -114,7 +114,7 @@ async def _serve_array(request: Request) -> Response:
 
     data = STORE.find(request.path_params["digest"])
     if data is None:
-        return Response("unknown array; open the page again", status_code=404, media_type="text/plain")
+        return _unknown("unknown array; open the page again")
     return Response(data, media_type="application/octet-stream", headers=_FOR_A_DAY)
 
 
@@ -124,59 +124,81 @@ async def _serve_script(request: Request) -> Response:
     name = request.path_params["name"]
     known = {path.name for path in SCRIPTS.glob("*.js")}
     if request.path_params["version"] != scripts_version() or name not in known:
-        return Response("unknown script", status_code=404, media_type="text/plain")
+        return _unknown("unknown script")
     return FileResponse(SCRIPTS / name, media_type="text/javascript", headers=_FOR_A_DAY)
 
 
 async def _serve_file(request: Request) -> Response:
     from .job_pool import pool
 
-    path = pool().file_of(request.path_params["job"])
-    if path is None or not path.is_file():
-        return Response("unknown file", status_code=404, media_type="text/plain")
-    return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})  # as an attachment
+    job = request.path_params["job"]
+    path = pool().file_of(job) if _TOKEN.fullmatch(job) else None
+    try:
+        facts = None if path is None else os.stat(path)  # noqa: PTH116 - one look at the file, which may be going
+    except OSError:
+        facts = None
+    if path is None or facts is None or not S_ISREG(facts.st_mode):
+        return _unknown("unknown file")
+    return FileResponse(path, stat_result=facts, headers=_NEVER | _attachment(path.name))
 
 
 async def _serve_offer(request: Request) -> Response:
     from .offered import find
 
-    offer = find(request.path_params["token"])
-    if offer is None:
-        return Response("unknown file; open the page again", status_code=404, media_type="text/plain")
-    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{offer.name}"'}
-    return Response(await anyio.to_thread.run_sync(offer.make), media_type="application/octet-stream", headers=headers)
+    token = request.path_params["token"]
+    offer = find(token) if _TOKEN.fullmatch(token) else None
+    data = None if offer is None else await _found(offer.make)
+    if offer is None or data is None:
+        return _unknown("unknown file; open the page again")
+    return Response(data, media_type="application/octet-stream", headers=_NEVER | _attachment(offer.name))
 
 
-class SecurityHeaders:
-    """Adds the headers above to every HTTP response."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+async def _serve_nothing(request: Request) -> Response:
+    """Streamlit would answer with its page."""
+    return _unknown("nothing is here")
 
 
-def allowed_hosts() -> list[str]:
-    """Host names that the server answers to: this machine, and those in USL_ALLOWED_HOSTS (comma separated)."""
-    more = os.environ.get(ENV_ALLOWED_HOSTS, "")
-    return ["127.0.0.1", "localhost", *(name.strip() for name in more.split(",") if name.strip())]
+async def _found(find: Callable[..., T], *asked: Any) -> T | None:
+    """What `find` returns, in a thread; None where it is not there."""
+    try:
+        return await anyio.to_thread.run_sync(find, *asked, limiter=_limiter())
+    except (LookupError, UslError) as error:
+        log.info("not there: %r: %s", asked, error)
+        return None
+
+
+def _limiter() -> anyio.CapacityLimiter:
+    try:
+        return _readers.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(_READERS)
+        _readers.set(limiter)
+        return limiter
+
+
+def _row(text: str) -> int:
+    """The number of a row; -1, which none has, for anything else."""
+    return int(text) if _ROW.fullmatch(text) else -1
+
+
+def _unknown(what: str) -> Response:
+    return Response(what, status_code=404, media_type="text/plain", headers=_NEVER)
+
+
+def _attachment(name: str) -> dict[str, str]:
+    """The header that saves an answer under that name, whatever characters it has (RFC 6266)."""
+    printable = name.encode("utf-8", "replace").decode()
+    fallback = re.sub(r"[^A-Za-z0-9._ -]", "_", printable)
+    return {"Content-Disposition": f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(printable, safe='')}"}
 
 
 ROUTES = [
     Route("/api/image/{name:str}/{size:str}/{digest:str}", _serve_image),
-    Route("/api/row/{name:str}/{fingerprint:str}/{row:int}", _serve_row),
-    Route("/api/words/{name:str}/{fingerprint:str}/{row:int}", _serve_words),
+    Route("/api/row/{name:str}/{fingerprint:str}/{row:str}", _serve_row),
+    Route("/api/words/{name:str}/{fingerprint:str}/{row:str}", _serve_words),
     Route("/api/array/{digest:str}", _serve_array),
     Route("/api/maps/{version:str}/{name:str}", _serve_script),
     Route("/api/file/{job:str}", _serve_file),
     Route("/api/offer/{token:str}", _serve_offer),
+    Route("/api/{path:path}", _serve_nothing),
 ]
-MIDDLEWARE = [Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()), Middleware(SecurityHeaders)]

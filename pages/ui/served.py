@@ -1,38 +1,26 @@
-"""The images that the server hands out beside Streamlit: found by opaque names and digests, re-encoded before they leave."""
+"""The images that the server hands out beside Streamlit: found by opaque names and digests, re-encoded before they leave.
+
+Anybody can ask for anything, so what is asked for is compared with what is known before anything is loaded, and what is not
+known leaves no trace here.
+"""
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 from usl_core.image_records import images_version
 from usl_core.images import thumbnail
 from usl_core.names import display_name
-from usl_core.prepared import is_demo, known_images, load_prepared
+from usl_core.prepared import is_demo, known_images, prepared_fingerprint, prepared_images
 from usl_core.types import ImageSet
 
 from . import sources
+from .kept import Kept
 
 SIZES = {"small": 128, "large": 480}
 """Longer side of the served images in pixels."""
 
-
-@lru_cache(maxsize=8)
-def _images(source: str, version: int | None) -> tuple[ImageSet, dict[str, int]] | None:
-    images = known_images(source)
-    return None if images is None else (images, {digest: row for row, digest in enumerate(images.digests)})
-
-
-@lru_cache(maxsize=4096)
-def _jpeg(source: str, version: int | None, row: int, size: int) -> bytes:
-    known = _images(source, version)
-    assert known is not None
-    return thumbnail(known[0], row, size)
-
-
-@lru_cache(maxsize=4)
-def _encoded(source: str, encoder: str, fingerprint: str) -> ImageSet | None:
-    made = load_prepared(source, encoder)
-    return made.images if made is not None and made.features.fingerprint == fingerprint else None
+_scanned: Kept[tuple[str, int | None], tuple[ImageSet, dict[str, int]]] = Kept(8)
+_encoded: Kept[tuple[str, str, str], ImageSet] = Kept(8)
+_jpegs: Kept[tuple[str, str, int], bytes] = Kept(4096)
 
 
 def image_of(name: str, digest: str, size: str) -> bytes:
@@ -47,30 +35,65 @@ def image_of(name: str, digest: str, size: str) -> bytes:
         LookupError: there is no such image.
         UslError: no such data set, or the file is gone or changed.
     """
-    source = sources.source_of(name)
+    source, pixels = sources.source_of(name), SIZES[size]
     version = None if is_demo(source) else images_version(source)
-    known = _images(source, version)
-    if known is None:
-        raise LookupError(f"{name} was not scanned")
-    return _jpeg(source, version, known[1][digest], SIZES[size])
+    images, row_of = _scanned.get((source, version), lambda: _images(source))
+    row = row_of[digest]
+    return _jpegs.get((source, digest, pixels), lambda: thumbnail(images, row, pixels))
 
 
 def image_of_row(name: str, fingerprint: str, row: int, encoder: str) -> bytes:
     """The small image of a row of features; `fingerprint` is that of the features. Raises as `image_of`."""
-    return image_of(name, _images_of_rows(name, fingerprint, encoder).digests[row], "small")
+    images = _images_of_rows(name, fingerprint, encoder)
+    return image_of(name, images.digests[_existing(row, images)], "small")
 
 
 def words_of_row(name: str, fingerprint: str, row: int, encoder: str) -> dict[str, str]:
     """What a row of features is called: "file", and "class" where classes are known. Raises as `image_of`."""
     images = _images_of_rows(name, fingerprint, encoder)
-    words = {"file": display_name(images.paths[row], 120)}
+    words = {"file": display_name(images.paths[_existing(row, images)], 120)}
     if images.labels is not None:
         words["class"] = display_name(images.class_names[images.labels[row]], 60)
     return words
 
 
-def _images_of_rows(name: str, fingerprint: str, encoder: str) -> ImageSet:
-    images = _encoded(sources.source_of(name), encoder, fingerprint)
+def forget() -> None:
+    """Keep nothing any longer, as a server that starts anew."""
+    for kept in (_scanned, _encoded, _jpegs):
+        kept.clear()
+
+
+def _images(source: str) -> tuple[ImageSet, dict[str, int]]:
+    images = known_images(source)
     if images is None:
-        raise LookupError(f"{name} has other features now")
+        raise LookupError(f"{source} was not scanned")
+    return images, {digest: row for row, digest in enumerate(images.digests)}
+
+
+def _images_of_rows(name: str, fingerprint: str, encoder: str) -> ImageSet:
+    source = sources.source_of(name)
+    key = (source, encoder, fingerprint)
+    found = _encoded.find(key)
+    if found is None:
+        _check(source, encoder, fingerprint)
+        found = _encoded.get(key, lambda: _load(*key))
+    return found
+
+
+def _existing(row: int, images: ImageSet) -> int:
+    if not 0 <= row < len(images):
+        raise LookupError(f"there is no row {row} of {len(images)}")
+    return row
+
+
+def _load(source: str, encoder: str, fingerprint: str) -> ImageSet:
+    images = prepared_images(source, encoder)
+    _check(source, encoder, fingerprint)  # they may have been encoded anew meanwhile
+    if images is None:
+        raise LookupError(f"the features of {source} are gone")
     return images
+
+
+def _check(source: str, encoder: str, fingerprint: str) -> None:
+    if prepared_fingerprint(source, encoder) != fingerprint:
+        raise LookupError(f"{source} has no features {fingerprint!r:.60}")

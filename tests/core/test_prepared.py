@@ -11,8 +11,19 @@ from PIL import Image
 
 import usl_core as usl
 from usl_core import features, prepared
+from usl_core.demos import load_demo
+from usl_core.errors import UslError
 from usl_core.image_records import images_version
-from usl_core.prepared import DEMO_PREFIX, find_images, is_demo, known_images, load_prepared, prepare
+from usl_core.prepared import (
+    DEMO_PREFIX,
+    find_images,
+    is_demo,
+    known_images,
+    load_prepared,
+    prepare,
+    prepared_fingerprint,
+    prepared_images,
+)
 
 from .test_features import Tiny
 
@@ -195,3 +206,37 @@ def test_links_that_lead_out_are_left_out(tmp_path):
     assert [problem.path for problem in found.problems] == ["zlink.png"]
     assert str(secret) not in found.problems[0].cause
     assert "zlink.png" in find_images(str(folder)).paths
+
+
+def test_the_fingerprint_is_known_without_reading_an_array(tmp_path, monkeypatch):
+    folder = fill(tmp_path / "images")
+    assert prepared_fingerprint(str(folder), "pixels:pca") is None
+    made = prepare(str(folder), "pixels:pca")
+    with monkeypatch.context() as blind:
+        blind.setattr(np, "memmap", None)
+        blind.setattr("usl_core.demos.file_digest", None)
+        assert prepared_fingerprint(str(folder), "pixels:pca") == made.features.fingerprint
+        assert prepared_fingerprint(str(folder), "bundled:mini") is None
+        assert prepared_fingerprint("demo:digits", "pixels:pca") is None
+        bundled = prepared_fingerprint("demo:digits", "bundled:mini")
+    assert bundled == load_demo("digits").features.fingerprint
+    for source, encoder in ((str(folder), "pixels:x"), ("demo:digits", "x"), ("demo:nothing", "bundled:mini")):
+        with pytest.raises(UslError, match="there is no"):
+            prepared_fingerprint(source, encoder)
+
+
+def test_the_images_of_the_rows_are_known_without_features(tmp_path):
+    folder = fill(tmp_path / "images")
+    assert prepared_images(str(folder), "pixels:pca") is None
+    same(prepared_images(str(folder), "pixels:pca") or prepare(str(folder), "pixels:pca").images, known_images(str(folder)))
+    same(prepared_images(str(folder), "pixels:pca"), load_prepared(str(folder), "pixels:pca").images)
+    same(prepared_images("demo:digits", "bundled:mini"), load_demo("digits").images)
+
+
+def test_images_without_a_vector_count_in_the_fingerprint(tmp_path):
+    images = find_images(str(fill(tmp_path / "images")))
+    (tmp_path / "images" / images.paths[3]).unlink()
+    encoded = usl.encode(images, "pixels:pca")
+    assert len(encoded) == 19
+    assert prepared_fingerprint(str(images.root), "pixels:pca") == encoded.fingerprint
+    same(prepared_images(str(images.root), "pixels:pca"), encoded.images)

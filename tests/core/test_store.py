@@ -49,6 +49,16 @@ def test_what_is_loaded_is_what_was_saved(store):
     assert _leftovers(store) == []
 
 
+def test_metadata_alone_needs_no_array(store):
+    assert store.meta("k", "a") is None
+    store.save("k", "a", {"x": np.arange(3)}, {"n": [1, 2]})
+    (store.root / "k" / "a" / "x.npy").unlink()
+    assert store.meta("k", "a") == {"n": [1, 2]}
+    assert store.load("k", "a") is None
+    (store.root / "k" / "a" / "meta.json").write_text("[]")
+    assert store.meta("k", "a") is None
+
+
 def test_arrays_are_mapped_and_read_only(store):
     array = store.save("kind", KEY, ARRAYS).arrays["a"]
     assert isinstance(array, np.memmap)

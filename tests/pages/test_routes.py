@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from starlette.testclient import TestClient
 import usl_core as usl
 from pages.ui import folders, routes, served, sources
 from pages.ui.job_pool import pool
+from usl_core import images as usl_images
+from usl_core import prepared
 from usl_core.image_records import remember_images
 from usl_core.prepared import find_images, load_prepared, prepare
-from usl_core.store import Store
+from usl_core.store import Store, default_cache_dir
 
 DEMO_IMAGE = routes.image_url("digits", usl.load_demo("digits").images.digests[0])
 
@@ -206,3 +209,91 @@ def test_more_hosts_can_be_allowed(monkeypatch):
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
 def test_nothing_can_be_written(client, method):
     assert getattr(client, method)("/api/file/x").status_code == 405
+
+
+def test_made_up_rows_load_nothing_and_drive_nothing_out(client, album, monkeypatch):
+    made = prepare(str(album))
+    url = routes.row_url(sources.name_of(album), made)
+    assert get(client, url.format(row=0)).status_code == 200
+    loaded: list[str] = []
+    for module, name in (
+        (served, "known_images"),
+        (served, "prepared_images"),
+        (prepared, "load_demo"),
+        (prepared, "recall_images"),
+    ):
+        original = getattr(module, name)
+
+        def counted(*given, of=original, called=name, **more):
+            loaded.append(called)
+            return of(*given, **more)
+
+        monkeypatch.setattr(module, name, counted)
+    for number in range(20):
+        for template in (url, url.replace("row/", "words/"), "api/row/digits/{fingerprint}/{row}?encoder=bundled:mini"):
+            made_up = template.replace(made.features.fingerprint, f"{number:032x}").replace("{fingerprint}", f"{number:032x}")
+            assert get(client, made_up.format(row=0)).status_code == 404
+            assert get(client, made_up.replace(made.features.encoder, "bundled:mini").format(row=0)).status_code == 404
+            assert get(client, made_up.replace("encoder=", "encoder=x").format(row=0)).status_code == 404
+    assert loaded == []
+    assert get(client, url.format(row=0)).status_code == 200
+    assert loaded == [], "it is still there"
+
+
+def test_what_is_missing_for_a_moment_is_found_afterwards(client, album):
+    name = sources.name_of(album)
+    made = prepare(str(album))
+    image, row = routes.image_url(name, made.images.digests[0]), routes.row_url(name, made).format(row=0)
+    entries = default_cache_dir()
+    for kind in ("image-sets", "features"):
+        (entries / kind).rename(entries / f"{kind} elsewhere")
+        served.forget()
+        assert get(client, row).status_code == 404
+        (entries / f"{kind} elsewhere").rename(entries / kind)
+        assert get(client, row).status_code == 200
+        assert get(client, image).status_code == 200
+
+
+def test_many_requests_for_one_damaged_image_read_it_once_at_a_time(client, album, monkeypatch):
+    images = find_images(str(album))
+    url = routes.image_url(sources.name_of(album), images.digests[0])
+    (album / images.paths[0]).write_bytes(b"no picture")
+    reading, most = [], []
+
+    def slow(*given):
+        reading.append(1)
+        most.append(len(reading))
+        time.sleep(0.05)
+        reading.pop()
+        return usl_images.thumbnail(*given)
+
+    monkeypatch.setattr(served, "thumbnail", slow)
+    with ThreadPoolExecutor(16) as visitors:
+        answers = list(visitors.map(lambda _: get(client, url).status_code, range(48)))
+    assert answers == [404] * 48
+    assert max(most) == 1
+
+
+def test_names_of_files_cannot_break_out_of_their_header():
+    for name in ('a".html', "a\r\nSet-Cookie: x=1", "ü 😀.csv", "a;b.csv", "\udce9.csv", "../../x", "a\\"):
+        header = routes._attachment(name)["Content-Disposition"]
+        assert header.isascii()
+        assert header.isprintable()
+        assert header.count('"') == 2
+        assert header.startswith("attachment; filename=")
+
+
+def test_a_file_can_be_taken_in_parts(client):
+    arguments = {"source": "demo:digits", "encoder": "bundled:mini", "indices": [3, 1], "out": "{out}"}
+    job = pool().start("routes-parts", "archive", arguments, "me")
+    deadline = time.monotonic() + 60
+    while pool().find("routes-parts").active and time.monotonic() < deadline:
+        time.sleep(0.05)
+    whole = get(client, routes.file_url(job.id)).content
+    part = get(client, routes.file_url(job.id), range="bytes=2-5")
+    assert (part.status_code, part.content) == (206, whole[2:6])
+    for odd, status in (("bytes=9999999-", 416), ("bytes=x", 400), ("pages=1", 400)):
+        answer = get(client, routes.file_url(job.id), range=odd)
+        assert answer.status_code == status
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert client.head("/" + routes.file_url(job.id)).headers["content-length"] == str(len(whole))
