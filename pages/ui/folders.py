@@ -85,8 +85,8 @@ def contents(folder: Path) -> Contents:
     Raises:
         UslError: it cannot be read.
     """
-    from usl_core.image_names import is_image_name
     from usl_core.image_listing import natural_key
+    from usl_core.image_names import is_image_name
 
     folders, archives, n_images = [], [], 0
     allowed = roots()
