@@ -95,7 +95,7 @@ NAMED = {
     "a.dng": (b"II*\0", "raw file of a camera"),
     "a.ico": (b"\0\0\1\0", "convert it"),
     "a.tga": (b"x", "convert it"),
-    "a.ppm": (b"P6", "convert it"),
+    "a.pam": (b"P7", "convert it"),
     "drawing": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "export it as PNG"),
     "layers.backup": (b"8BPS\0\1", "export it"),
     "scan": (bytes(128) + b"DICM" + bytes(100), "DICOM"),
