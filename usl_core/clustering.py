@@ -28,9 +28,10 @@ class Clustering:
     """A partition of n points into k non-empty clusters, the largest first (ties: the one with the lowest row first).
 
     Args:
-        labels: (n,) int64 in [0, k); every value occurs.
-        centroids: (k, d) float32 means of the members, not normalised.
-        inertia: sum of squared distances to the centroids at the last assignment.
+        labels: (n,) int64 in [0, k), the nearest centroid of each row; every value occurs.
+        centroids: (k, d) float32, not normalised: the means of the members, or where the limit stopped the search, the points
+            that the last step assigned to.
+        inertia: sum of squared distances to the centroids.
         n_iterations: assignment steps done.
         converged: the last step changed no assignment.
     """
@@ -80,17 +81,17 @@ def kmeans(
     rng = np.random.default_rng(whole_number(seed, "seed", 0))
     start = _spread_points(x, k, rng) if init == "k-means++" else np.sort(rng.choice(len(x), size=k, replace=False))
     centroids = x[start]
-    previous: IntArray | None = None
-    done = 0
-    for done in range(1, limit + 1):
+    previous = np.full(len(x), -1)
+    converged, done = False, 0
+    while not converged and done < limit:
+        if done:
+            centroids = means(x, previous, k)
         labels, sq_dist = assign(x, centroids)
-        _fill_empty(labels, sq_dist, k)
+        _fill_empty(x, labels, sq_dist, centroids)
+        done += 1
         if on_progress:
             on_progress(done / limit, f"k-means step {done} of at most {limit}")
-        if previous is not None and np.array_equal(labels, previous):
-            break
-        centroids, previous = means(x, labels, k), labels
-    converged = previous is not labels
+        converged, previous = np.array_equal(labels, previous), labels
     order = _largest_first(labels, k)
     return Clustering(np.argsort(order)[labels], centroids[order], float(sq_dist.sum(dtype=np.float64)), done, converged)
 
@@ -139,8 +140,9 @@ def _sq_dist_to(x: FloatArray, rows: Any) -> NDArray[np.float32]:
     return np.maximum(distance, 0, out=distance)
 
 
-def _fill_empty(labels: IntArray, sq_dist: NDArray[np.float32], k: int) -> None:
-    counts = np.bincount(labels, minlength=k)
+def _fill_empty(x: FloatArray, labels: IntArray, sq_dist: NDArray[np.float32], centroids: FloatArray) -> None:
+    """Give each empty cluster the row that lies farthest from its centroid, as its only member and centroid."""
+    counts = np.bincount(labels, minlength=len(centroids))
     empty = iter(np.flatnonzero(counts == 0).tolist())
     cluster = next(empty, None)
     if cluster is None:
@@ -150,7 +152,7 @@ def _fill_empty(labels: IntArray, sq_dist: NDArray[np.float32], k: int) -> None:
             continue
         counts[labels[row]] -= 1
         counts[cluster] = 1
-        labels[row], sq_dist[row] = cluster, 0
+        labels[row], sq_dist[row], centroids[cluster] = cluster, 0, x[row]
         cluster = next(empty, None)
         if cluster is None:
             return

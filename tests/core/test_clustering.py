@@ -78,6 +78,31 @@ def test_converged_labels_are_the_nearest_centroids(init, seed):
         np.testing.assert_allclose(result.centroids[c], x[result.labels == c].mean(axis=0), atol=1e-5)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+def test_labels_are_those_of_the_centroids_where_the_limit_stops_the_search_too(init, steps):
+    x = _blobs()
+    result = kmeans(x, 40, init=init, n_iterations=steps, seed=1)
+    assert not result.converged
+    sq_dist = _sq_dist(x, result.centroids)
+    own = sq_dist[np.arange(len(x)), result.labels]
+    assert (own <= sq_dist.min(axis=1) + 1e-6).all()
+    assert result.inertia == pytest.approx(own.sum(), rel=1e-4)
+    np.testing.assert_array_equal(assign(x, result.centroids)[0], result.labels)
+
+
+def test_a_refilled_cluster_is_its_rows_own_where_the_limit_stops_the_search():
+    """Two of the starts coincide, so that a cluster is empty in the first and only step."""
+    x = unit_rows(np.concatenate([np.tile([[1.0, 0.0]], (8, 1)), [[0.0, 1.0]], [[1.0, 1.0]]]))
+    filled = 0
+    for seed in range(20):
+        result = kmeans(x, 3, init="random", n_iterations=1, seed=seed)
+        own = _sq_dist(x, result.centroids)
+        assert (own[np.arange(10), result.labels] <= own.min(axis=1) + 1e-6).all()
+        filled += len(np.unique(np.round(result.centroids, 6), axis=0)) == 3
+    assert filled
+
+
 def test_a_step_limit_is_kept_and_reported():
     x = _blobs()
     short = kmeans(x, 12, init="random", n_iterations=2)
@@ -150,11 +175,14 @@ def test_two_distinct_points_never_share_a_cluster_while_copies_split():
 
 
 def test_an_empty_cluster_is_seeded_at_the_farthest_point_that_has_company():
+    x = np.arange(10, dtype=np.float32).reshape(5, 2)
     labels = np.array([0, 0, 0, 1, 0])
     sq_dist = np.array([0.1, 0.5, 0.2, 0.9, 0.5], dtype=np.float32)
-    clustering._fill_empty(labels, sq_dist, 4)
+    centroids = np.full((4, 2), -1, dtype=np.float32)
+    clustering._fill_empty(x, labels, sq_dist, centroids)
     assert labels.tolist() == [0, 2, 0, 1, 3]
     assert sq_dist[[1, 4]].tolist() == [0, 0]
+    assert centroids.tolist() == [[-1, -1], [-1, -1], [2, 3], [8, 9]]
 
 
 def test_assign_takes_the_lowest_of_equal_centroids():
