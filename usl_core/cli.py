@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from . import commands, commands_pretrain, commands_select, commands_train
+from .cli_inputs import USL_PRESETS, USLT_PRESETS
 from .cli_streams import BROKEN_PIPE, abandon, make_ready, put, put_all, say
 from .errors import Cancelled, UslError
 from .names import spelled_out
@@ -49,7 +50,8 @@ where class folders tell the classes, how many images their 200 nearest others n
 encoders as trained:NAME. Every epoch is kept in the cache, so that an interrupted training goes on with --resume and ends as if
 it had not been interrupted."""
 
-_PRESET_HELP = "start from the formulas, the released CIFAR-10 code, or (USL-T only) the released ImageNet code"
+_PRESET_HELP = """start from the formulas (paper) or from the settings of the released code for that data set; published is
+published-cifar10"""
 
 _COMPARE_HELP = """\
 Runs every method at the same budget on the same images, once per seed, and prints mean and standard deviation of each
@@ -126,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on after the last finished epoch instead of beginning anew")
     train.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy, history.csv and, of frozen, run.json go")
     _add_encoding(train)
-    train.add_argument("--preset", choices=("paper", "published", "published-imagenet"), help=_PRESET_HELP)
+    train.add_argument("--preset", type=_preset_name, choices=tuple(USLT_PRESETS), help=_PRESET_HELP)
     train.add_argument("--k", dest="n_neighbors", type=int, default=argparse.SUPPRESS, metavar="K", help="default: 20")
     train.add_argument("--lambda", dest="reg_weight", type=float, default=argparse.SUPPRESS, metavar="L", help="default: 5")
     train.add_argument("--alpha", dest="reg_power", type=float, default=argparse.SUPPRESS, metavar="A", help="default: 5")
@@ -179,11 +181,16 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
 
 
+def _preset_name(text: str) -> str:
+    return text.replace("_", "-")
+
+
 def _add_usl(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("USL (the paper's symbol in brackets)", argument_default=argparse.SUPPRESS)
     group.add_argument(
         "--preset",
-        choices=("paper", "published", "published-imagenet"),
+        type=_preset_name,
+        choices=tuple(dict.fromkeys([*USL_PRESETS, *USLT_PRESETS])),
         help=_PRESET_HELP,
     )
     group.add_argument(
@@ -196,8 +203,12 @@ def _add_usl(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--horizon-distance", type=float, metavar="D", help="only picks nearer than this repel")
     group.add_argument("--horizon-picks", type=int, metavar="H", help="only the H nearest picks repel")
     group.add_argument(
-        "--relative", dest="relative_weight", action="store_true", help="lambda 1 weighs both terms' spreads alike"
+        "--absolute",
+        dest="relative_weight",
+        action="store_false",
+        help="take lambda as it is, not in units of the two terms' spreads",
     )
+    group.add_argument("--relative", dest="relative_weight", action="store_true", help="in units of the spreads (default)")
     group.add_argument("--squared-distances", action="store_true", help="square the distances, as the released code does")
     group.add_argument("--count-self", action="store_true", help="count an image as its own first neighbour")
     group.add_argument("--estimate", choices=("mean", "kth"), help="density from the mean or the k-th distance (default: mean)")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_inputs import precision_of
+from .selection.context import RULES
 from .types import Features, Neighbors, Selection
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def write_picks(
         labelled=labelled,
         vetoed=vetoed,
         precision=precision_of(options, record),
+        rules=record.rules if record else RULES,
     )
     write_run_record(out / "run.json", document)
     return ["picks.csv", "picks.npy", "run.json"]

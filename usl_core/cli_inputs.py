@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +66,8 @@ def cache_dir_of(options: argparse.Namespace) -> Path | None:
 def method_params(options: argparse.Namespace, methods: Sequence[str]) -> dict[str, UslParams | UsltParams]:
     """Parameters of those methods that have any, from the options. `--lambda` and `--alpha` are USL's, or USL-T's without it.
 
+    With both methods, one that lacks the preset starts from the formulas.
+
     Raises:
         UslError: a setting of a method that is not asked for, or out of range.
     """
@@ -75,19 +77,21 @@ def method_params(options: argparse.Namespace, methods: Sequence[str]) -> dict[s
     used: set[str] = set()
     if "usl" in methods:
         own = {name: value for name, value in given.items() if name in _NAMES_OF_USL}
-        made["usl"] = replace(UslParams.published() if preset == "published" else UslParams(), **own)
+        made["usl"] = replace(USL_PRESETS.get(preset or "paper", UslParams)(), **own)
         used |= set(own)
     if "usl-t" in methods:
         also = {} if "usl" in methods else _SYMBOLS
         own = {also.get(name, name): value for name, value in given.items() if name in _NAMES_OF_USLT or name in also}
-        made["usl-t"] = replace(_USLT_PRESETS[preset or "paper"](), **own)
+        made["usl-t"] = replace(USLT_PRESETS.get(preset or "paper", UsltParams)(), **own)
         used |= {name for name in given if name in _NAMES_OF_USLT or name in also}
     unused = [name for name in given if name not in used] + ["preset"] * (preset is not None and not made)
     if unused:
         owner = "usl-t" if unused[0] in _NAMES_OF_USLT - _NAMES_OF_USL else "usl"
         raise UslError(f"{unused[0]} is a setting of {owner}, but the method is {', '.join(methods)!r}; leave it out")
-    if preset == "published-imagenet" and "usl-t" not in made:
-        raise UslError("preset published-imagenet is one of usl-t; for usl choose paper or published")
+    theirs: dict[str, Mapping[str, object]] = {"usl": USL_PRESETS, "usl-t": USLT_PRESETS}
+    if preset is not None and not any(preset in theirs[method] for method in made):
+        method, other = ("usl", "usl-t") if "usl" in made else ("usl-t", "usl")
+        raise UslError(f"preset {preset} is one of {other}; for {method} choose {', '.join(theirs[method])}")
     return made
 
 
@@ -96,9 +100,18 @@ _NAMES_OF_USLT = {field.name for field in fields(UsltParams)}
 _SETTINGS = sorted(_NAMES_OF_USL | _NAMES_OF_USLT)
 _SYMBOLS = {"reg_weight": "local_weight", "reg_power": "adjust_strength"}
 """What the paper calls lambda and alpha in both methods."""
-_USLT_PRESETS = {
+USL_PRESETS = {
+    "paper": UslParams,
+    "published": UslParams.published,
+    "published-cifar10": UslParams.published_cifar10,
+    "published-cifar100": UslParams.published_cifar100,
+    "published-imagenet-moco": UslParams.published_imagenet_moco,
+    "published-imagenet-clip": UslParams.published_imagenet_clip,
+}
+USLT_PRESETS = {
     "paper": UsltParams,
     "published": UsltParams.published_cifar10,
+    "published-cifar10": UsltParams.published_cifar10,
     "published-imagenet": UsltParams.published_imagenet,
 }
 

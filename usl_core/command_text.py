@@ -19,14 +19,14 @@ USL_FLAGS: Mapping[str, str] = {
     "n_iterations": "--iterations",
     "horizon_distance": "--horizon-distance",
     "horizon_picks": "--horizon-picks",
-    "relative_weight": "--relative",
+    "relative_weight": "--absolute",
     "squared_distances": "--squared-distances",
     "count_self": "--count-self",
     "estimate": "--estimate",
     "kmeans_init": "--kmeans-init",
     "kmeans_iterations": "--kmeans-iterations",
 }
-"""The option of each field of `UslParams`."""
+"""The option of each field of `UslParams`; that of a yes or no says what the default does not."""
 
 USLT_FLAGS: Mapping[str, str] = {
     "n_neighbors": "--k",
@@ -108,5 +108,5 @@ def _settings(several: Iterable[Params]) -> list[str]:
         for field in fields(params):
             value = getattr(params, field.name)
             if value != field.default:
-                words[flags[field.name]] = [] if value is True else [str(value)]
+                words[flags[field.name]] = [] if isinstance(value, bool) else [str(value)]
     return [word for flag, value in words.items() for word in (flag, *value)]

@@ -12,6 +12,7 @@ from .cli_streams import put, say
 from .errors import UslError
 from .names import spelled_out
 from .selection import select
+from .selection.context import RULES
 from .selection.usl import UslParams
 
 
@@ -49,6 +50,7 @@ def run_select(options: argparse.Namespace) -> None:
             vetoed=vetoed,
             neighbors=graph,
             views=views,
+            rules=record.rules if record else RULES,
             on_progress=on_progress,
         )
     if record:

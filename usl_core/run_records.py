@@ -19,10 +19,12 @@ from . import __version__
 from .errors import UslError
 from .json_fields import JsonFields
 from .selection import method_cards
+from .selection.context import RULES
 from .store import fingerprint
 from .types import Features, ImageSet, Selection
 
-FORMAT = 1
+FORMAT = 2
+"""1: recorded before copies counted as one image; see `selection.context.RULES`, which have the same numbers."""
 _LIBRARIES = ("numpy", "faiss-cpu", "scikit-learn", "pillow")
 _IF_LOADED = ("torch", "torchvision")
 
@@ -45,6 +47,7 @@ class RunRecord:
         versions: of what computed it.
         n: number of images with features.
         n_problems: number of files that could not be used.
+        rules: to select by, see `usl_core.select`.
     """
 
     folder: str
@@ -60,6 +63,7 @@ class RunRecord:
     versions: Mapping[str, str]
     n: int
     n_problems: int
+    rules: int
 
     def check_images(self, images: ImageSet) -> None:
         """Refuse images, before they are encoded, that cannot be those of the run.
@@ -132,6 +136,7 @@ def run_record(
     labelled: Iterable[int] = (),
     vetoed: Iterable[int] = (),
     precision: str = "float32",
+    rules: int = RULES,
 ) -> dict[str, Any]:
     """What run.json says.
 
@@ -143,13 +148,14 @@ def run_record(
         labelled: rows that had a label.
         vetoed: rows that were not to be picked.
         precision: of the encoder.
+        rules: that were selected by.
 
     Returns:
         A dict that JSON can hold without loss.
     """
     params = None if selection.params is None else {key: _plain(value) for key, value in asdict(selection.params).items()}
     return {
-        "format": FORMAT,
+        "format": rules,
         "command": "select",
         "folder": str(folder),
         "method": method or selection.method,
@@ -183,8 +189,8 @@ def load_run_record(path: Path | str) -> RunRecord:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UslError(f"{path} is no readable run record: {error}") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise UslError(f"{path} is no run record of format {FORMAT}; write one with: select ... --out DIR")
+    if not isinstance(document, dict) or document.get("format") not in range(1, FORMAT + 1):
+        raise UslError(f"{path} is no run record of format 1 to {FORMAT}; write one with: select ... --out DIR")
     field = JsonFields(str(path), document)
     method = field.get("method", str)
     known = {card.name: card for card in method_cards()}
@@ -208,6 +214,7 @@ def load_run_record(path: Path | str) -> RunRecord:
         versions=field.texts("versions", ()),
         n=n,
         n_problems=field.whole("n_problems", 0),
+        rules=field.whole("format", 1, FORMAT),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .copies import candidates, copy_groups
 from .density import utility
 from .selection import select
 from .selection.usl import UslParams
@@ -66,7 +67,6 @@ def steps_to_usl(
         Wang, Lian, Yu: Unsupervised Selective Labeling, ECCV 2022, section 3.
     """
     x = unit_rows(values)
-    whole_number(budget, "budget", 1, len(x), "images")
     u = utility(
         same_images(neighbors, len(x)),
         params.n_neighbors,
@@ -74,9 +74,12 @@ def steps_to_usl(
         count_self=params.count_self,
         estimate=params.estimate,
     )
-    densest = np.argsort(-u, kind="stable")[:budget].astype(np.int64)
+    m = whole_number(budget, "budget", 1, len(x), "images")
+    none = np.empty(0, dtype=np.int64)
+    different = candidates(copy_groups(x, neighbors=neighbors), m, none, none).rows
+    densest = different[np.argsort(-u[different], kind="stable")[:m]]
     local = Selection(
-        indices=densest, clusters=np.full(budget, -1), scores=u[densest].astype(np.float64), method="densest", params=params
+        indices=densest, clusters=np.full(m, -1), scores=u[densest].astype(np.float64), method="densest", params=params
     )
     unweighted = replace(params, reg_weight=0.0)
     plain = select(x, budget, "usl", unweighted, seed=seed, neighbors=neighbors, cluster_labels=cluster_labels)

@@ -139,6 +139,29 @@ def test_presets_are_those_of_the_method():
     assert method_params(options, ["usl-t"])["usl-t"] == replace(UsltParams.published_imagenet(), n_clusters=50)
 
 
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "imagenet_moco", "imagenet_clip"])
+def test_every_published_setting_of_usl_has_a_preset(name):
+    for spelt in (f"published_{name}", f"published-{name.replace('_', '-')}"):
+        options = build_parser().parse_args(["select", "x", "--preset", spelt, "--lambda", "0.3"])
+        assert method_params(options, ["usl"])["usl"] == replace(getattr(UslParams, f"published_{name}")(), reg_weight=0.3)
+
+
+def test_a_preset_of_one_method_leaves_the_other_at_the_formulas():
+    options = build_parser().parse_args(["compare", "x", "-m", "5", "--preset", "published-imagenet-clip"])
+    both = method_params(options, ["usl", "usl-t"])
+    assert both == {"usl": UslParams.published_imagenet_clip(), "usl-t": UsltParams()}
+
+
+def test_lambda_is_relative_unless_it_is_said_to_be_absolute():
+    def asked(*words):
+        return method_params(build_parser().parse_args(["select", "x", *words]), ["usl"])["usl"]
+
+    assert asked("--lambda", "0.7") == UslParams(reg_weight=0.7, relative_weight=True)
+    assert asked("--lambda", "0.7", "--absolute") == UslParams(reg_weight=0.7, relative_weight=False)
+    assert asked("--relative") == UslParams()
+    assert asked("--preset", "published", "--relative") == replace(UslParams.published(), relative_weight=True)
+
+
 def test_defaults_are_left_out():
     command = select_command("demo:digits", "usl", 40, 0, "bundled:mini", UslParams())
     assert command == "python -m usl_core select demo:digits --budget 40 --method usl --out picks"

@@ -51,7 +51,8 @@ def test_each_round_is_what_the_trace_says(params, labelled):
 def test_the_formulas_written_out():
     x = _points(60, seed=3)
     graph = usl.find_neighbors(x, 4)
-    params = usl.UslParams(n_neighbors=4, reg_weight=0.7, reg_power=2.0, reg_momentum=0.8, n_iterations=6)
+    settings = {"reg_weight": 0.7, "reg_power": 2.0, "reg_momentum": 0.8, "n_iterations": 6, "relative_weight": False}
+    params = usl.UslParams(n_neighbors=4, **settings)
     chosen = usl.select(x, 5, "usl", params, neighbors=graph)
     rounds = rounds_of(x, chosen, graph)
     labels, bar = chosen.cluster_labels, np.zeros(60)

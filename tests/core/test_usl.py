@@ -51,19 +51,51 @@ def _reg(dist: np.ndarray, clusters: np.ndarray, picks: np.ndarray, labelled: An
     return np.where(counts, 1 / base**params.reg_power, 0).sum(axis=1)
 
 
-def _oracle(x: np.ndarray, clusters: np.ndarray, params: UslParams, labelled: Any = (), vetoed: Any = ()) -> list[list[int]]:
+def _weight(u: np.ndarray, reg: np.ndarray, params: UslParams, free: np.ndarray) -> float:
+    """The absolute lambda; RegBar grows by (1 - m_reg) m_reg^s Reg per round while the picks stay."""
+    if not params.relative_weight:
+        return params.reg_weight
+    reached = sum((1 - params.reg_momentum) * params.reg_momentum**s for s in range(params.n_iterations - 1))
+    of_u, of_reg = (np.subtract(*np.percentile(term[free], (90, 10))) for term in (u, reg))
+    if of_u <= 1e-6 * np.percentile(u[free], 90) or of_reg <= 1e-6 * np.percentile(reg[free], 90) or not reached:
+        return 0.0
+    return params.reg_weight * of_u / (of_reg * reached)
+
+
+def _free(x: np.ndarray, budget: int, labelled: Any = (), vetoed: Any = ()) -> np.ndarray:
+    """The rows that may be picked: of rows that are equal the first, unless one of them is labelled or vetoed; where these
+    are too few, everything that was not used yet, copies of vetoed rows last."""
+    used = {*labelled, *vetoed}
+    like = [[j for j in range(len(x)) if (x[i] == x[j]).all()] for i in range(len(x))]
+    different = [i for i in range(len(x)) if like[i][0] == i and not used & set(like[i])]
+    spare = [i for i in range(len(x)) if i not in used and i not in different]
+    spare.sort(key=lambda i: bool(set(vetoed) & set(like[i])))
+    return np.array(sorted(different + spare[: max(budget - len(different), 0)]))
+
+
+def _oracle(
+    x: np.ndarray,
+    clusters: np.ndarray,
+    params: UslParams,
+    labelled: Any = (),
+    vetoed: Any = (),
+    free: np.ndarray | None = None,
+) -> list[list[int]]:
     """The picks of every round, one per cluster that holds an image to pick, in ascending order of cluster id."""
     dist = _distances(x)
     u = _utility(dist, params)
-    free = np.setdiff1d(np.arange(len(x)), [*labelled, *vetoed])
+    if free is None:
+        free = np.setdiff1d(np.arange(len(x)), [*labelled, *vetoed])
     territories = [free[clusters[free] == c] for c in np.unique(clusters[free])]
     reg_bar = np.zeros(len(x))
     rounds: list[list[int]] = []
+    weight = 0.0
     for t in range(params.n_iterations):
         if t:
             reg = _reg(dist, clusters, np.array(rounds[-1]), labelled, params)
             reg_bar = params.reg_momentum * reg_bar + (1 - params.reg_momentum) * reg
-        score = u - params.reg_weight * reg_bar
+            weight = _weight(u, reg, params, free) if t == 1 else weight
+        score = u - weight * reg_bar
         rounds.append([int(rows[np.argmax(score[rows])]) for rows in territories])
     return rounds
 
@@ -82,7 +114,14 @@ def _points(n: int = 160, d: int = 6, seed: int = 0) -> np.ndarray:
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "defaults": {},
+    "defaults": {"relative_weight": True},
+    "relative, strong": {"relative_weight": True, "reg_weight": 3.0},
+    "relative, no momentum": {"relative_weight": True, "reg_weight": 1.0, "reg_momentum": 0.0},
+    "relative, one round": {"relative_weight": True, "n_iterations": 1},
+    "relative, three rounds": {"relative_weight": True, "reg_weight": 2.0, "n_iterations": 3},
+    "relative, squared": {"relative_weight": True, "reg_weight": 1.0, "squared_distances": True, "estimate": "kth"},
+    "relative, one pick": {"relative_weight": True, "reg_weight": 1.0, "horizon_picks": 1},
+    "absolute": {},
     "no regulariser": {"reg_weight": 0.0},
     "strong": {"reg_weight": 5.0},
     "no momentum": {"reg_momentum": 0.0},
@@ -116,15 +155,21 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two rounds": {"n_iterations": 2},
     "many rounds": {"n_iterations": 60, "reg_momentum": 0.5},
     "published": dataclasses.asdict(UslParams.published()) | {"n_neighbors": 30},
-    "published imagenet": {"reg_weight": 1.5, "reg_power": 0.5, "reg_momentum": 0.0, "n_iterations": 2, "horizon_picks": 4},
+    "published cifar100": dataclasses.asdict(UslParams.published_cifar100()) | {"n_neighbors": 30},
+    "published moco": dataclasses.asdict(UslParams.published_imagenet_moco()) | {"horizon_picks": 4},
+    "published clip": dataclasses.asdict(UslParams.published_imagenet_clip()) | {"horizon_picks": 4},
 }
+
+
+def _params(name: str) -> UslParams:
+    return UslParams(**{"relative_weight": False} | VARIANTS[name])
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_round_equals_the_oracle(name, seed):
     x = _points(seed=seed)
-    params = UslParams(**VARIANTS[name])
+    params = _params(name)
     clusters = kmeans(x, 12, seed=seed).labels
     selection = select(x, 12, params=params, cluster_labels=clusters)
     _check_against_oracle(selection, _oracle(x, clusters, params))
@@ -133,14 +178,14 @@ def test_every_round_equals_the_oracle(name, seed):
 def test_the_variants_differ():
     x = _points()
     clusters = kmeans(x, 12).labels
-    last = {name: tuple(_oracle(x, clusters, UslParams(**options))[-1]) for name, options in VARIANTS.items()}
+    last = {name: tuple(_oracle(x, clusters, _params(name))[-1]) for name in VARIANTS}
     assert len(set(last.values())) > 12, "an oracle that ignores its parameters would prove nothing"
 
 
 @pytest.mark.parametrize("name", ["defaults", "strong", "alpha 0.5", "alpha 20", "squared alpha 2", "three picks"])
 def test_labelled_images_enter_every_sum_as_fixed_picks(name):
     x = _points(seed=3)
-    params = UslParams(**VARIANTS[name])
+    params = _params(name)
     clusters = kmeans(x, 12).labels
     labelled = np.flatnonzero(clusters == 4)[:2].tolist() + np.flatnonzero(clusters == 9)[:1].tolist()
     vetoed = np.flatnonzero(clusters == 0)[::2].tolist()
@@ -151,17 +196,19 @@ def test_labelled_images_enter_every_sum_as_fixed_picks(name):
 
 
 @pytest.mark.parametrize("name", ["defaults", "strong", "alpha 20", "squared alpha 2", "squared alpha 20", "published"])
-def test_copies_across_a_border_repel_finitely(name):
-    """Copies and near copies of an image on both sides of a border: terms of up to DISTANCE_FLOOR^-alpha come and go."""
+@pytest.mark.parametrize("crossing", [False, True])
+def test_copies_across_a_border_repel_finitely(name, crossing):
+    """Copies and near copies of an image on both sides of a border: terms of up to DISTANCE_FLOOR^-alpha come and go. By the
+    rules of old records both copies may be picked."""
     rng = np.random.default_rng(8)
     base = _points(60, seed=5)
     x = unit_rows(np.concatenate([base, base[:20], base[20:40] + 1e-3 * rng.normal(size=(20, 6))]))
     clusters = rng.integers(8, size=len(x))
-    params = UslParams(**VARIANTS[name])
-    selection = select(x, 8, params=params, cluster_labels=clusters)
+    params = _params(name)
+    selection = select(x, 8, params=params, cluster_labels=clusters, rules=1 if crossing else 2)
     assert np.isfinite(selection.scores).all()
     assert all(np.isfinite([step.mean_utility, step.mean_penalty]).all() for step in selection.trace)
-    _check_each_round(x, selection, params)
+    _check_each_round(x, selection, params, None if crossing else _free(x, 8))
 
 
 @pytest.mark.parametrize("reg_power", [0.1, 1, 5, 30])
@@ -207,7 +254,7 @@ def test_reg_follows_moving_picks(monkeypatch, kept, options):
 def test_forgotten_columns_change_no_pick(monkeypatch, name):
     x = _points(300, seed=2)
     clusters = kmeans(x, 20).labels
-    params = UslParams(**VARIANTS[name])
+    params = _params(name)
     kept = select(x, 20, params=params, cluster_labels=clusters)
     monkeypatch.setattr(regularizer, "KEPT_ENTRIES", 1)
     forgotten = select(x, 20, params=params, cluster_labels=clusters)
@@ -264,13 +311,15 @@ def _coarse_points(draw: st.DrawFn) -> np.ndarray:
     return unit_rows(points)
 
 
-def _check_each_round(x: np.ndarray, selection: Selection, params: UslParams, labelled: Any = (), vetoed: Any = ()) -> None:
+def _check_each_round(
+    x: np.ndarray, selection: Selection, params: UslParams, free: np.ndarray | None = None, labelled: Any = ()
+) -> None:
     """Every pick of every round maximises U - lambda RegBar in its cluster, and the trace tells the truth."""
     dist = _distances(x)
     u = _utility(dist, params)
     assert selection.cluster_labels is not None
     clusters = selection.cluster_labels
-    free = np.setdiff1d(np.arange(len(x)), [*labelled, *vetoed])
+    free = np.arange(len(x)) if free is None else free
     weight = selection.info["reg_weight"]
     reg_bar, before = np.zeros(len(x)), None
     for step in selection.trace:
@@ -314,7 +363,7 @@ def test_promises_hold_for_any_input(x, params, data):
     assert ((selection.indices >= 0) & (selection.indices < n)).all()
     np.testing.assert_array_equal(selection.cluster_labels[selection.indices], selection.clusters)
     assert np.isfinite(selection.scores).all()
-    _check_each_round(x, selection, params, labelled, vetoed)
+    _check_each_round(x, selection, params, _free(x, budget, labelled, vetoed), labelled)
 
 
 @pytest.mark.parametrize("copies", [2, 9, 40])
@@ -360,7 +409,7 @@ def test_the_seed_matters_through_the_clusters():
 def test_the_order_of_the_rows_does_not_matter(name):
     x = _points(200, seed=6)
     clusters = kmeans(x, 10).labels
-    params = UslParams(**VARIANTS[name])
+    params = _params(name)
     plain = select(x, 10, params=params, cluster_labels=clusters)
     order = np.random.default_rng(0).permutation(200)
     shuffled = select(x[order], 10, params=params, cluster_labels=clusters[order])
@@ -408,34 +457,71 @@ def test_a_relative_weight_is_free_of_scale(monkeypatch):
     clusters = kmeans(x, 12).labels
     params = UslParams(reg_weight=1.0, relative_weight=True)
     plain = select(x, 12, params=params, cluster_labels=clusters)
-    assert plain.info["reg_weight"] * plain.info["penalty_spread"] == pytest.approx(plain.info["utility_spread"])
+    reached = 1 - 0.9**9  # the share of Reg that RegBar has grown to in the last of ten rounds
+    assert plain.info["reg_weight"] * plain.info["penalty_spread"] * reached == pytest.approx(plain.info["utility_spread"])
     true_utility = usl.utility
     monkeypatch.setattr(usl, "utility", lambda *args, **rest: 1000 * true_utility(*args, **rest))
     scaled = select(x, 12, params=params, cluster_labels=clusters)
     assert scaled.indices.tolist() == plain.indices.tolist()
     assert scaled.info["reg_weight"] == pytest.approx(1000 * plain.info["reg_weight"], rel=1e-5)
-    absolute = UslParams(reg_weight=1.0)
+    absolute = UslParams(reg_weight=1.0, relative_weight=False)
     monkeypatch.undo()
     before = select(x, 12, params=absolute, cluster_labels=clusters)
     monkeypatch.setattr(usl, "utility", lambda *args, **rest: 1000 * true_utility(*args, **rest))
     assert select(x, 12, params=absolute, cluster_labels=clusters).indices.tolist() != before.indices.tolist()
 
 
-def test_the_spreads_are_those_of_the_first_round():
+@pytest.mark.parametrize(("momentum", "rounds"), [(0.9, 3), (0.0, 2), (0.5, 10)])
+def test_at_one_the_spread_of_the_penalty_grows_to_that_of_the_utility(momentum, rounds):
+    """Over the images that may be picked: labelled and vetoed ones are far from being typical here."""
     x = _points()
     clusters = kmeans(x, 12).labels
-    params = UslParams(reg_weight=2.0, relative_weight=True, n_iterations=3)
-    selection = select(x, 12, params=params, cluster_labels=clusters)
+    used = np.argsort(_utility(_distances(x), UslParams()))[:40]
+    params = UslParams(reg_weight=1.0, reg_momentum=momentum, n_iterations=rounds)
+    selection = select(x, 12, params=params, cluster_labels=clusters, labelled=used[:3], vetoed=used[3:])
+    free = np.setdiff1d(np.arange(len(x)), used)
     dist = _distances(x)
-    reg = _reg(dist, clusters, selection.trace[0].picks, (), params)
-    of_u, of_reg = (np.subtract(*np.percentile(term, (90, 10))) for term in (_utility(dist, params), reg))
+    assert selection.cluster_labels is not None
+    reg = _reg(dist, selection.cluster_labels, selection.trace[0].picks, used[:3], params)
+    u = _utility(dist, params)
+    bar = np.zeros(len(x))
+    for _ in range(rounds - 1):  # as if no pick moved
+        bar = momentum * bar + (1 - momentum) * reg
+    of_u, of_reg, of_penalty = (
+        np.subtract(*np.percentile(term[free], (90, 10))) for term in (u, reg, selection.info["reg_weight"] * bar)
+    )
+    assert of_penalty == pytest.approx(of_u, rel=1e-4)
     assert selection.info["utility_spread"] == pytest.approx(of_u, rel=1e-4)
     assert selection.info["penalty_spread"] == pytest.approx(of_reg, rel=1e-4)
-    assert selection.info["reg_weight"] == pytest.approx(2 * of_u / of_reg, rel=1e-4)
 
 
 def test_an_absolute_weight_is_reported_as_it_is():
-    assert select(_points(), 5, params=UslParams(reg_weight=0.7)).info["reg_weight"] == 0.7
+    params = UslParams(reg_weight=0.7, relative_weight=False)
+    assert select(_points(), 5, params=params).info["reg_weight"] == 0.7
+
+
+def test_a_relative_weight_without_a_unit_turns_the_penalty_off_and_says_so():
+    alone = select(_points(), 1)
+    assert alone.info["reg_weight"] == 0
+    assert alone.notes == (
+        "the penalty is off: the push of the other picks is the same for nearly all images, so a relative lambda has no unit",
+    )
+    corners = np.eye(8)  # every image is as far from every other
+    even = select(corners, 3, params=UslParams(n_neighbors=3))
+    assert even.info["reg_weight"] == 0
+    assert even.notes[0].startswith("the penalty is off: the utility is the same")
+    assert select(corners, 3, params=UslParams(n_neighbors=3, relative_weight=False)).info["reg_weight"] == 0.5
+    for silent in (UslParams(reg_weight=0), UslParams(n_iterations=1)):
+        assert select(_points(), 1, params=silent).notes == ()
+
+
+def test_spreads_that_are_rounding_are_no_unit():
+    """Images on a circle are alike but for rounding, which a relative lambda would blow up to the size of the utility."""
+    angle = 2 * np.pi * np.arange(60) / 60
+    ring = np.column_stack([np.cos(angle), np.sin(angle)])
+    chosen = select(ring, 6, params=UslParams(n_neighbors=4), cluster_labels=np.arange(60) // 10)
+    assert chosen.info["utility_spread"] == 0
+    assert chosen.info["reg_weight"] == 0
 
 
 @pytest.mark.parametrize("budget", [1, 160])
@@ -445,12 +531,25 @@ def test_a_relative_weight_survives_terms_without_spread(budget):
     assert len(select(np.ones((9, 3)), min(budget, 9), params=params)) == min(budget, 9)
 
 
+def test_old_records_keep_their_relative_weight():
+    """Spreads over all images, the unit without the last factor, and absolute where a spread is 0."""
+    x = _points()
+    clusters = kmeans(x, 12).labels
+    params = UslParams(reg_weight=2.0, n_iterations=3)
+    selection = select(x, 12, params=params, cluster_labels=clusters, vetoed=range(40), rules=1)
+    dist = _distances(x)
+    reg = _reg(dist, clusters, selection.trace[0].picks, (), params)
+    of_u, of_reg = (np.subtract(*np.percentile(term, (90, 10))) for term in (_utility(dist, params), reg))
+    assert selection.info["reg_weight"] == pytest.approx(2 * of_u / of_reg, rel=1e-4)
+    assert select(x, 1, params=params, rules=1).info["reg_weight"] == 2
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9])
 @pytest.mark.parametrize("weight", [0.0, 0.5, 3.0])
 def test_stopping_early_misses_nothing(momentum, weight):
     x = _points(120, seed=9)
     clusters = kmeans(x, 9).labels
-    params = UslParams(reg_momentum=momentum, reg_weight=weight, n_iterations=200)
+    params = UslParams(reg_momentum=momentum, reg_weight=weight, n_iterations=200, relative_weight=False)
     selection = select(x, 9, params=params, cluster_labels=clusters)
     rounds = _oracle(x, clusters, params)
     _check_against_oracle(selection, rounds)
@@ -473,8 +572,8 @@ def test_a_far_image_is_not_settled_because_a_near_one_is():
     copied = select(x, 9, cluster_labels=clusters, params=UslParams(reg_weight=0)).indices[0]
     x = np.concatenate([x, x[[copied]]])
     clusters = np.append(clusters, 1)
-    params = UslParams(reg_momentum=0.8, reg_weight=1e-18, reg_power=4.0, n_iterations=300)
-    selection = select(x, 9, params=params, cluster_labels=clusters)
+    params = UslParams(reg_momentum=0.8, reg_weight=1e-18, reg_power=4.0, n_iterations=300, relative_weight=False)
+    selection = select(x, 9, params=params, cluster_labels=clusters, rules=1)
     _check_against_oracle(selection, _oracle(x, clusters, params))
     assert len(selection.trace) < 300
     dist = _distances(x)
@@ -578,7 +677,7 @@ def test_defaults_are_the_papers():
     p = UslParams()
     assert (p.n_neighbors, p.reg_weight, p.reg_power, p.reg_momentum, p.n_iterations) == (20, 0.5, 1.0, 0.9, 10)
     assert (p.horizon_distance, p.horizon_picks, p.squared_distances, p.count_self) == (None, None, False, False)
-    assert (p.kmeans_init, p.relative_weight) == ("k-means++", False)
+    assert (p.kmeans_init, p.relative_weight) == ("k-means++", True)
 
 
 # ---------------------------------------------------------------- what it is worth

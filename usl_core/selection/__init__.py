@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
+import numpy as np
+
+from ..copies import candidates, copy_groups
 from ..errors import UslError
-from ..types import Neighbors, Progress, Selection, Views
+from ..types import Features, Neighbors, Progress, Selection, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
-from .context import SelectionContext
+from .context import RULES, SelectionContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,28 @@ def runs_as(method: str, has_labels: bool) -> str:
     return "cluster-stratified" if method == "stratified" and not has_labels else method
 
 
+def default_params(method: str) -> Any:
+    """The parameter object that `select` uses where none is given, or None for a method that has no parameters.
+
+    Raises:
+        UslError: no such method.
+    """
+    card = _card(method)
+    return getattr(_home(card)[0], card.params)() if card.params else None
+
+
+def _card(method: Any) -> MethodCard:
+    card = _BY_NAME.get(method) if isinstance(method, str) else None
+    if card is None:
+        raise UslError(f"method must be one of {', '.join(_BY_NAME)} but is {method!r}")
+    return card
+
+
+def _home(card: MethodCard) -> tuple[ModuleType, str]:
+    module, _, function = card.home.partition(":")
+    return import_module(f"{__name__}.{module}"), function
+
+
 def select(
     values: Any,
     budget: int,
@@ -92,8 +118,12 @@ def select(
     cluster_labels: Any = None,
     views: Views | None = None,
     on_progress: Progress | None = None,
+    rules: int = RULES,
 ) -> Selection:
     """Pick the images to label.
+
+    Copies, images whose features or whose files are the same, are one image: no two of them are picked, and none of a labelled
+    or vetoed image, while anything else is left. Which files are the same is known where `values` are `Features`.
 
     Args:
         values: (n, d) features (`Features` or any array); rows are normalised to length 1.
@@ -108,39 +138,46 @@ def select(
         cluster_labels: (n,) clusters to use instead of running k-means.
         views: of the same images, see `encode_views`; USL-T trains on them, and on noisy features without.
         on_progress: see `types.Progress`.
+        rules: 2, or 1 to repeat a run that was recorded before copies counted as one image, see `selection.context.RULES`.
 
     Returns:
-        Selection with exactly `budget` distinct rows.
+        Selection with exactly `budget` distinct rows; `notes` tell how many copies had to be picked.
 
     Raises:
         UslError: any argument breaks its rule.
     """
-    card = _BY_NAME.get(method) if isinstance(method, str) else None
-    if card is None:
-        raise UslError(f"method must be one of {', '.join(_BY_NAME)} but is {method!r}")
-    module_name, function = card.home.split(":")
-    module = import_module(f"{__name__}.{module_name}")
+    card = _card(method)
+    module, function = _home(card)
     expected = getattr(module, card.params) if card.params else None
     if params is not None and (expected is None or not isinstance(params, expected)):
         wanted = f"a {card.params}" if card.params else "None (it has no parameters)"
         raise UslError(f"params of method {method!r} must be {wanted} but is {params!r:.80}")
     x = unit_rows(values)
     n = len(x)
-    context = SelectionContext(
-        neighbors=None if neighbors is None else same_images(neighbors, n),
-        cluster_labels=None if cluster_labels is None else class_ids(cluster_labels, n, "cluster_labels"),
-        labels=None if labels is None else class_ids(labels, n),
-        labelled=index_set(labelled, n, "labelled"),
-        vetoed=index_set(vetoed, n, "vetoed"),
-        views=views,
-        on_progress=on_progress,
-    )
-    available = len(context.eligible(n))
-    left = "images" if available == n else f"images left of {n}: {len(context.labelled)} labelled, {len(context.vetoed)} vetoed"
+    fixed, barred = index_set(labelled, n, "labelled"), index_set(vetoed, n, "vetoed")
+    available = n - len(np.union1d(fixed, barred))
+    left = "images" if available == n else f"images left of {n}: {len(fixed)} labelled, {len(barred)} vetoed"
     if available == 0:
         raise UslError(f"there is nothing to choose from (0 {left})")
     m = whole_number(budget, "budget", 1, available, left)
+    rules = whole_number(rules, "rules", 1, RULES)
     seed = whole_number(seed, "seed", 0)
-    if params is None and expected is not None:
-        params = expected()
-    return getattr(module, function)(x, m, params, seed=seed, context=context)
+    graph = None if neighbors is None else same_images(neighbors, n)
+    duplicates = values.images.duplicates if isinstance(values, Features) else ()
+    copies = np.arange(n) if rules == 1 else copy_groups(x, neighbors=graph, duplicates=duplicates)
+    choice = candidates(copies, m, fixed, barred)
+    context = SelectionContext(
+        candidates=choice.rows,
+        neighbors=graph,
+        cluster_labels=None if cluster_labels is None else class_ids(cluster_labels, n, "cluster_labels"),
+        labels=None if labels is None else class_ids(labels, n),
+        labelled=fixed,
+        vetoed=barred,
+        views=views,
+        rules=rules,
+        on_progress=on_progress,
+    )
+    if params is None:
+        params = default_params(method)
+    selection: Selection = getattr(module, function)(x, m, params, seed=seed, context=context)
+    return replace(selection, notes=(*selection.notes, *choice.notes))

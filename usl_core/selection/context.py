@@ -8,6 +8,11 @@ import numpy as np
 
 from ..types import IntArray, Neighbors, Progress, Views
 
+RULES = 2
+"""What `select` goes by. 2: as described in `usl_core.copies` and `UslParams`. 1, to repeat records of format 1: copies are
+picked like any image, and the spreads behind a relative lambda are taken over all images, without the share that RegBar
+reaches by the last round."""
+
 
 def _none() -> IntArray:
     return np.empty(0, dtype=np.int64)
@@ -18,26 +23,23 @@ class SelectionContext:
     """Validated side information; every selector takes what it needs.
 
     Args:
+        candidates: sorted rows to pick from, at least as many as are to be picked; see `usl_core.copies`.
         neighbors: kNN graph of the same rows, or None: the selector searches what it needs.
         cluster_labels: (n,) int64 clusters to use instead of running k-means, or None.
         labels: (n,) int64 class ids, or None. Only `stratified` looks at them.
         labelled: sorted rows that have a label already; never returned.
         vetoed: sorted rows that must never be returned.
         views: augmented views of the same rows, or None. Only `usl-t` looks at them.
+        rules: see `RULES`.
         on_progress: see `types.Progress`.
     """
 
+    candidates: IntArray
     neighbors: Neighbors | None = None
     cluster_labels: IntArray | None = None
     labels: IntArray | None = None
     labelled: IntArray = field(default_factory=_none)
     vetoed: IntArray = field(default_factory=_none)
     views: Views | None = None
+    rules: int = RULES
     on_progress: Progress | None = None
-
-    def eligible(self, n: int) -> IntArray:
-        """Sorted rows that may be picked: neither labelled nor vetoed."""
-        mask = np.ones(n, dtype=bool)
-        mask[self.labelled] = False
-        mask[self.vetoed] = False
-        return np.flatnonzero(mask)

@@ -17,7 +17,7 @@ def select_random(values: FloatArray, budget: int, params: None, *, seed: int, c
         Selection without clusters or scores.
     """
     rng = np.random.default_rng(seed)
-    indices = rng.choice(context.eligible(len(values)), size=budget, replace=False)
+    indices = rng.choice(context.candidates, size=budget, replace=False)
     return Selection(
         indices=indices,
         clusters=np.full(budget, -1, dtype=np.int64),

@@ -49,7 +49,7 @@ def _draw(
     strata: IntArray, n: int, budget: int, method: str, note: str | None, seed: int, context: SelectionContext
 ) -> Selection:
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(context.eligible(n))
+    rows = rng.permutation(context.candidates)
     _, member_of, sizes = np.unique(strata[rows], return_inverse=True, return_counts=True)
     quota = even_quota(sizes, budget, rng)
     # Stable sort keeps the shuffled order inside each stratum, so its first `quota` rows are a uniform draw.

@@ -9,7 +9,8 @@ Reference: Wang, Lian, Yu: Unsupervised Selective Labeling for More Effective Se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from .regularizer import Penalty
 from .territories import Territories, divide
 
 _CONVERGED = 1e-6
+_ROUNDING = 1e-6  # relative; sums of float32 terms
 _MAX_EXTRA_CLUSTERS = 500
 
 
@@ -34,7 +36,7 @@ class UslParams:
 
     Args:
         n_neighbors: k of the density estimate, >= 1; reduced to n - 1 with a note.
-        reg_weight: lambda >= 0. Absolute by default; see `relative_weight`.
+        reg_weight: lambda >= 0, in units of the spreads; see `relative_weight`.
         reg_power: alpha in (0, 30], the exponent on the distance between an image and another cluster's pick.
         reg_momentum: m_reg in [0, 1), how much of the last round's regulariser is kept.
         n_iterations: T >= 1 rounds; the first is unregularised.
@@ -45,8 +47,11 @@ class UslParams:
         estimate: "mean" takes U from the mean distance to the k neighbours, "kth" from the distance to the k-th.
         kmeans_init: "k-means++" or "random".
         kmeans_iterations: at most this many steps of k-means.
-        relative_weight: lambda is in units of spread(U) / spread(Reg), so that 1.0 weighs both terms alike on any data.
-            Spread is the distance from the 10th to the 90th percentile over all images, Reg that of the first round's picks.
+        relative_weight: lambda is in units of spread(U) / (spread(Reg) (1 - m_reg^(T - 1))), so that at 1 the spread of
+            the penalty has grown to that of the utility by the last round, on any data and at any budget. Spread is the
+            distance from the 10th to the 90th percentile over the images that may be picked, Reg that of the first round's
+            picks. Where a spread is 0 there is no such unit and the penalty is off. False: lambda is absolute, as in the
+            released code; Reg is a sum over m - 1 picks, so what is right for 10 picks is too much for 200.
 
     Raises:
         UslError: a value is outside its range.
@@ -64,7 +69,7 @@ class UslParams:
     estimate: Estimate = "mean"
     kmeans_init: KmeansInit = "k-means++"
     kmeans_iterations: int = 100
-    relative_weight: bool = False
+    relative_weight: bool = True
 
     def __post_init__(self) -> None:
         whole_number(self.n_neighbors, "n_neighbors (k)", 1)
@@ -88,8 +93,13 @@ class UslParams:
 
     @classmethod
     def published(cls) -> UslParams:
-        """The settings of the released CIFAR-10 code, which departs from the formulas: squared distances, alpha 0.5 on the
-        square, k = 400 with the image itself as its first neighbour, k-means from random points."""
+        """`published_cifar10`."""
+        return cls.published_cifar10()
+
+    @classmethod
+    def published_cifar10(cls) -> UslParams:
+        """The settings of the released CIFAR-10 code, which departs from the formulas: an absolute lambda, squared distances,
+        alpha 0.5 on the square, k = 400 with the image itself as its first neighbour, k-means from random points."""
         return cls(
             n_neighbors=400,
             reg_weight=0.5,
@@ -101,7 +111,37 @@ class UslParams:
             count_self=True,
             kmeans_init="random",
             kmeans_iterations=200,
+            relative_weight=False,
         )
+
+    @classmethod
+    def published_cifar100(cls) -> UslParams:
+        """The settings of the released CIFAR-100 code, made for m = 400: as for CIFAR-10, but lambda 1, alpha 1 on the squared
+        distance, and only picks at a squared distance below 1 repel."""
+        return replace(cls.published_cifar10(), reg_weight=1.0, reg_power=1.0, horizon_distance=1.0)
+
+    @classmethod
+    def published_imagenet_moco(cls) -> UslParams:
+        """The settings of the released ImageNet code for MoCo features, made for m = 2,911: k = 20, two passes, no momentum,
+        and the 128 nearest picks repel. The released code lets the pick of an image's own cluster repel it too; here, as in
+        the formulas, it does not."""
+        return replace(
+            cls.published_cifar10(),
+            n_neighbors=20,
+            reg_weight=1.5,
+            reg_power=0.5,
+            reg_momentum=0.0,
+            n_iterations=2,
+            horizon_distance=None,
+            horizon_picks=128,
+            kmeans_iterations=100,
+        )
+
+    @classmethod
+    def published_imagenet_clip(cls) -> UslParams:
+        """The settings of the released ImageNet code for CLIP features: as for MoCo, but lambda 0.05, alpha 1 on the squared
+        distance, and the 32 nearest picks repel."""
+        return replace(cls.published_imagenet_moco(), reg_weight=0.05, reg_power=1.0, horizon_picks=32)
 
 
 def select_usl(values: FloatArray, budget: int, params: UslParams, *, seed: int, context: SelectionContext) -> Selection:
@@ -133,8 +173,8 @@ def select_usl(values: FloatArray, budget: int, params: UslParams, *, seed: int,
             seed=seed,
             on_progress=context.on_progress,
         ).labels
-    land = divide(values, labels, budget, context.eligible(n), context.labelled)
-    trace, scores, info = _iterate(values, u, land, graph, context.labelled, params)
+    land = divide(values, labels, budget, context.candidates, context.labelled)
+    trace, scores, info = _iterate(values, u, land, graph, context, params)
     return Selection(
         indices=trace[-1].picks,
         clusters=land.clusters,
@@ -145,17 +185,17 @@ def select_usl(values: FloatArray, budget: int, params: UslParams, *, seed: int,
         trace=trace,
         cluster_labels=land.labels,
         info=info,
-        notes=_notes(params, land, graph, u),
+        notes=_notes(params, land, graph, u, info),
     )
 
 
 def _iterate(
-    values: FloatArray, u: FloatArray, land: Territories, graph: Neighbors, labelled: IntArray, params: UslParams
+    values: FloatArray, u: FloatArray, land: Territories, graph: Neighbors, context: SelectionContext, params: UslParams
 ) -> tuple[tuple[Iteration, ...], NDArray[np.float64], dict[str, float]]:
     penalty = Penalty(
         values,
         land.labels,
-        labelled,
+        context.labelled,
         power=params.reg_power,
         squared=params.squared_distances,
         horizon_distance=params.horizon_distance,
@@ -165,7 +205,7 @@ def _iterate(
     picks = _first_copies(land.best(score), land, graph)
     trace = [Iteration(picks, len(picks), float(u[picks].mean(dtype=np.float64)), 0.0)]
     reg = penalty.update(picks) if params.n_iterations > 1 or params.relative_weight else np.zeros(len(u))
-    weight, info = _absolute_weight(u, reg, params)
+    weight, info = _absolute_weight(u, reg, params, context)
     reg_bar = np.zeros(len(u))
     while len(trace) < params.n_iterations:
         reg_bar *= params.reg_momentum
@@ -184,17 +224,24 @@ def _iterate(
     return tuple(trace), score[picks], info
 
 
-def _absolute_weight(u: FloatArray, reg: NDArray[np.float64], params: UslParams) -> tuple[float, dict[str, float]]:
-    of_u, of_reg = _spread(u), _spread(reg)
+def _absolute_weight(
+    u: FloatArray, reg: NDArray[np.float64], params: UslParams, context: SelectionContext
+) -> tuple[float, dict[str, float]]:
+    rows = slice(None) if context.rules == 1 else context.candidates
+    of_u, of_reg = _spread(u[rows]), _spread(reg[rows])
     weight = params.reg_weight
-    if params.relative_weight and of_u > 0 and of_reg > 0:
-        weight *= of_u / of_reg
+    if params.relative_weight and context.rules == 1:
+        weight *= of_u / of_reg if of_u > 0 and of_reg > 0 else 1
+    elif params.relative_weight:
+        reached = 1 - params.reg_momentum ** (params.n_iterations - 1)
+        weight *= of_u / (of_reg * reached) if of_u > 0 and of_reg > 0 and reached else 0
     return weight, {"utility_spread": of_u, "penalty_spread": of_reg, "reg_weight": weight}
 
 
 def _spread(term: NDArray[np.floating]) -> float:
+    """From the 10th to the 90th percentile; 0 where nothing but rounding tells them apart."""
     low, high = np.percentile(term, (10, 90))
-    return float(high - low)
+    return float(high - low) if high - low > _ROUNDING * abs(high) else 0.0
 
 
 def _first_copies(picks: IntArray, land: Territories, graph: Neighbors) -> IntArray:
@@ -210,7 +257,7 @@ def _first_copies(picks: IntArray, land: Territories, graph: Neighbors) -> IntAr
     return picks
 
 
-def _notes(params: UslParams, land: Territories, graph: Neighbors, u: FloatArray) -> tuple[str, ...]:
+def _notes(params: UslParams, land: Territories, graph: Neighbors, u: FloatArray, info: Mapping[str, float]) -> tuple[str, ...]:
     notes = []
     n = len(u)
     most = n if params.count_self else n - 1
@@ -222,4 +269,7 @@ def _notes(params: UslParams, land: Territories, graph: Neighbors, u: FloatArray
         notes.append(f"{copied} images have {k} or more exact copies; their utility is held at its ceiling, {u.max():,.0f}")
     if land.n_reseeded:
         notes.append(f"{land.n_reseeded} clusters had no image left to pick and were re-seeded at the farthest images")
+    if params.reg_weight > 0 and info["reg_weight"] == 0 and params.n_iterations > 1:
+        same = "utility" if info["utility_spread"] == 0 else "push of the other picks"
+        notes.append(f"the penalty is off: the {same} is the same for nearly all images, so a relative lambda has no unit")
     return tuple(notes)
