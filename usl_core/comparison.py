@@ -11,8 +11,8 @@ import numpy as np
 from .errors import UslError
 from .metrics import Scorecard, default_radius, score_selection
 from .neighbors import find_neighbors
+from .selection import default_params, runs_as, select
 from .selection import methods as known_methods
-from .selection import runs_as, select
 from .types import Features, IntArray, Neighbors, Progress, Selection, Views
 from .validation import same_images, whole_number
 
@@ -26,7 +26,8 @@ class Comparison:
         neighbors: its kNN graph.
         budget: m.
         seeds: the seeds, in order.
-        n_neighbors: k of the density percentile and of the coverage radius, the same for every method.
+        n_neighbors: k of the density percentile and of the coverage radius, the same for every method: the largest that one
+            of them uses.
         selections: per method, one Selection per seed; under the name that it ran as (see `runs_as`).
         scorecards: per method, one Scorecard per seed, under the same names.
     """
@@ -98,7 +99,8 @@ def compare(
     params = {} if params is None else params
     if not isinstance(params, Mapping) or not set(params) <= set(known_methods()):
         raise UslError(f"params must map names of methods ({', '.join(known_methods())}) to parameters but is {params!r:.80}")
-    k = max((p.n_neighbors for p in params.values() if hasattr(p, "n_neighbors")), default=20)
+    settings = {method: params.get(method) or default_params(method) for method in methods}
+    k = max((some.n_neighbors for some in settings.values() if hasattr(some, "n_neighbors")), default=20)
     graph = find_neighbors(features, k) if neighbors is None else same_images(neighbors, len(features))
     n_classes = len(features.images.class_names) or None
     radius = default_radius(graph, k)
@@ -115,7 +117,7 @@ def compare(
                 features,
                 budget,
                 method,
-                params=params.get(method),
+                params=settings[method],
                 seed=seed,
                 labels=features.images.labels,
                 neighbors=graph,

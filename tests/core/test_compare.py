@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from usl_core import UslParams, compare, comparison, find_neighbors, load_demo, score_selection, select
+from usl_core import UslParams, UsltParams, compare, comparison, find_neighbors, load_demo, score_selection, select
 from usl_core.errors import Cancelled, UslError
 from usl_core.metrics import METRICS, default_radius
 from usl_core.types import Features, ImageSet
@@ -79,6 +79,16 @@ def test_parameters_reach_their_method_and_set_the_common_k():
     assert result.neighbors.k_max == 7
     radii = {card.radius for cards in result.scorecards.values() for card in cards}
     assert radii == {default_radius(result.neighbors, 7)}, "one radius for every method"
+
+
+def test_a_method_without_parameters_of_its_own_still_finds_its_neighbours():
+    quick = UsltParams(n_epochs=2, n_views=0)
+    few, default = UslParams(n_neighbors=5), UslParams().n_neighbors
+    result = compare(FEATURES, 6, ["usl", "usl-t"], params={"usl": few})
+    assert (result.neighbors.k_max, result.n_neighbors) == (default, default)
+    assert result.selections["usl"][0].indices.tolist() == select(FEATURES, 6, params=few).indices.tolist()
+    assert compare(FEATURES, 6, ["usl", "usl-t"], params={"usl-t": quick}).neighbors.k_max == default
+    assert compare(FEATURES, 6, ["random"], params={"usl": few}).n_neighbors == 20
 
 
 def test_k_beyond_the_images_is_reduced():
