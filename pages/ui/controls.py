@@ -24,7 +24,7 @@ METHOD_OF = {method_style(name).label: name for name in methods()}
 """Methods by what they are called on screen, which is also what addresses hold."""
 
 _OF_USL = [
-    *(Key.NEIGHBORS, Key.WEIGHT, Key.RELATIVE, Key.RELATIVE_WEIGHT, Key.POWER, Key.MOMENTUM, Key.ITERATIONS),
+    *(Key.NEIGHBORS, Key.RELATIVE_WEIGHT, Key.ABSOLUTE, Key.WEIGHT, Key.POWER, Key.MOMENTUM, Key.ITERATIONS),
     *(Key.HORIZON_DISTANCE, Key.HORIZON_PICKS, Key.ESTIMATE, Key.INIT, Key.KMEANS_ITERATIONS, Key.SQUARED, Key.COUNT_SELF),
 ]
 
@@ -82,25 +82,27 @@ def _usl(k_max: int) -> UslParams:
         1,
         "An image is typical when its k nearest neighbours are near. Small k looks at fine detail, large k at the crowd.",
     )
-    relative = st.toggle(
-        "Relative λ",
-        key=Key.RELATIVE,
-        bind="query-params",
-        help="Measure λ in units of the two terms' spreads: 1 weighs the push of other picks as much as density, on any data.",
-    )
-    weight_help = "How strongly the picks of other clusters push a pick away. 0 takes the densest image of each cluster."
-    if relative:
-        weight = slider("Weight λ (relative)", Key.RELATIVE_WEIGHT, 0.0, 5.0, 0.05, weight_help)
-    else:
-        weight = slider("Weight λ", Key.WEIGHT, 0.0, 2.0, 0.05, weight_help)
+    weight_place = st.container()
     power_help = "How fast that push fades with distance: 1 / distance^α. A large α lets only near picks matter."
     power = slider("Power α", Key.POWER, 0.25, 4.0, 0.25, power_help)
     with st.expander("Advanced"):
-        advanced = _advanced()
+        relative, advanced = _advanced()
+    with weight_place:  # which slider stands here, a switch below it says
+        weight = _weight(relative)
     return UslParams(n_neighbors=k, reg_weight=weight, reg_power=power, relative_weight=relative, **advanced)
 
 
-def _advanced() -> dict[str, Any]:
+def _weight(relative: bool) -> float:
+    meaning = "How strongly the picks of other clusters push a pick away. 0 takes the densest image of each cluster."
+    if relative:
+        unit = "At 1 that push matters as much as density, on any data and at any budget."
+        return slider("Weight λ", Key.RELATIVE_WEIGHT, 0.0, 5.0, 0.05, f"{meaning} {unit}")
+    unit = "Absolute, so what it does depends on the encoder and the budget."
+    return slider("Weight λ (absolute)", Key.WEIGHT, 0.0, 2.0, 0.05, f"{meaning} {unit}")
+
+
+def _advanced() -> tuple[bool, dict[str, Any]]:
+    """Whether lambda is relative, and the other settings by name."""
     with st.container(horizontal=True):
         st.button(
             "Paper's formulas",
@@ -109,14 +111,16 @@ def _advanced() -> dict[str, Any]:
             kwargs={key: DEFAULTS[key] for key in _OF_USL},
             help="All of USL's settings back to the paper's formulas.",
         )
-        st.button(
-            "Published code",
-            key="preset-published",
-            on_click=state.assign,
-            kwargs=_published(),
-            help="The released CIFAR-10 settings: squared distances, α 0.5 on the square, k = 400 with the image itself "
-            "counted, k-means from random points. k is cut to what this data set's graph holds.",
-        )
+        with st.popover("Published", help="The settings of the released code. k is cut to what this data set's graph holds."):
+            for key, (title, preset) in _PRESETS.items():
+                st.button(title, key=f"preset-{key}", on_click=state.assign, kwargs=_as_choices(preset()), help=_TOLD[key])
+    absolute = st.toggle(
+        "Absolute λ",
+        key=Key.ABSOLUTE,
+        bind="query-params",
+        help="Take λ as it is, as the released code does. Otherwise it counts in units of the two terms' spreads, which makes "
+        "one value right for any encoder and any budget.",
+    )
     momentum_help = "m_reg: how much of the last round's push is kept in the next; more makes the rounds calmer."
     distance_help = f"Only picks nearer than this push. {NO_HORIZON:g} is the largest distance there is: all picks push."
     momentum = slider("Momentum m_reg", Key.MOMENTUM, 0.0, 0.99, 0.01, momentum_help)
@@ -149,7 +153,7 @@ def _advanced() -> dict[str, Any]:
         bind="query-params",
         help="The image is the first of its own k neighbours, at distance 0, as in the released code.",
     )
-    return {
+    return not absolute, {
         "reg_momentum": momentum,
         "n_iterations": rounds,
         "horizon_distance": distance if distance < NO_HORIZON else None,
@@ -162,18 +166,32 @@ def _advanced() -> dict[str, Any]:
     }
 
 
-def _published() -> dict[str, Any]:
-    """The published settings as choices; k is cut to the slider's range when the slider is made."""
-    preset = UslParams.published()
+_PRESETS = {
+    "cifar10": ("CIFAR-10", UslParams.published_cifar10),
+    "cifar100": ("CIFAR-100", UslParams.published_cifar100),
+    "imagenet-moco": ("ImageNet, MoCo", UslParams.published_imagenet_moco),
+    "imagenet-clip": ("ImageNet, CLIP", UslParams.published_imagenet_clip),
+}
+_SQUARED = "λ absolute, distances squared, the image itself counted, k-means from random points"
+_TOLD = {
+    "cifar10": f"For m = 40: k 400, λ 0.5, α 0.5; {_SQUARED}.",
+    "cifar100": f"For m = 400: k 400, λ 1, α 1, only picks at a squared distance below 1 push; {_SQUARED}.",
+    "imagenet-moco": f"For m = 2,911: k 20, λ 1.5, α 0.5, two rounds, the 128 nearest picks push; {_SQUARED}.",
+    "imagenet-clip": f"For m = 2,911: k 20, λ 0.05, α 1, two rounds, the 32 nearest picks push; {_SQUARED}.",
+}
+
+
+def _as_choices(preset: UslParams) -> dict[str, Any]:
+    """Published settings as choices; k is cut to the slider's range when the slider is made."""
     return {
         Key.NEIGHBORS: preset.n_neighbors,
-        Key.RELATIVE: preset.relative_weight,
+        Key.ABSOLUTE: not preset.relative_weight,
         Key.WEIGHT: preset.reg_weight,
         Key.POWER: preset.reg_power,
         Key.MOMENTUM: preset.reg_momentum,
         Key.ITERATIONS: preset.n_iterations,
-        Key.HORIZON_DISTANCE: preset.horizon_distance,
-        Key.HORIZON_PICKS: 0,
+        Key.HORIZON_DISTANCE: preset.horizon_distance or NO_HORIZON,
+        Key.HORIZON_PICKS: preset.horizon_picks or 0,
         Key.ESTIMATE: preset.estimate,
         Key.INIT: preset.kmeans_init,
         Key.KMEANS_ITERATIONS: preset.kmeans_iterations,

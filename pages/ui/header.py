@@ -53,8 +53,9 @@ def usl_terms(selection: Selection) -> None:
         selection: of USL.
     """
     info = selection.info
+    of_u, of_reg = info["utility_spread"], info["penalty_spread"]
     st.caption(
-        f"USL weighs two terms: over all images, utility U spreads by {info['utility_spread']:.3g} and the push of the other "
-        f"picks by {info['penalty_spread']:.3g} (10th to 90th percentile); λ is {info['reg_weight']:.3g} in absolute terms. "
+        f"USL weighs two terms: over the images that may be picked, utility U spreads by {of_u:.3g} and the push of the other "
+        f"picks by {of_reg:.3g} (10th to 90th percentile); λ is {info['reg_weight']:.3g} in absolute terms. "
         f"In the last of {len(selection.trace)} rounds {selection.trace[-1].moved} picks moved."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,9 +30,9 @@ class Key:
     BUDGET = "m"
     SEED = "seed"
     NEIGHBORS = "k"
-    WEIGHT = "lambda"
-    RELATIVE = "relative"
     RELATIVE_WEIGHT = "rlambda"
+    ABSOLUTE = "absolute"
+    WEIGHT = "lambda"
     POWER = "alpha"
     MOMENTUM = "mreg"
     ITERATIONS = "iterations"
@@ -118,12 +119,46 @@ def theme_name() -> ThemeName:
 
 
 def mend_address() -> None:
-    """Drop numbers without end from the address: Streamlit's field for whole numbers does not survive them."""
+    """Drop numbers without end from the address, since Streamlit's field for whole numbers does not survive them, and read an
+    address from before lambda was relative by default as it was meant."""
     endless = [key for key in st.query_params if any(map(_is_endless, st.query_params.get_all(key)))]
     for key in endless:
         del st.query_params[key]
-    if endless:
+    opened = not st.session_state.get(_OPENED, False)
+    st.session_state[_OPENED] = True
+    if (opened and _read_old_lambda()) or endless:
         st.rerun()
+
+
+_OPENED = "opened"
+_OLD_SWITCH, _OLD_DEFAULT = "relative", 1.0
+
+
+def _read_old_lambda() -> bool:
+    """Whether the address was an old one: `lambda` alone was absolute, and beside `relative=true` stood a lambda in units that
+    did not know how far the penalty grows by the last round."""
+    query = st.query_params
+    switch = query.get(_OLD_SWITCH)
+    if switch is None and (Key.WEIGHT not in query or Key.ABSOLUTE in query):
+        return False
+    if switch is not None:
+        del query[_OLD_SWITCH]
+    if switch == "true":
+        momentum, rounds = _number(query, Key.MOMENTUM, 0, 0.99, 0.9), _number(query, Key.ITERATIONS, 1, 50, 10)
+        weight = _number(query, Key.RELATIVE_WEIGHT, 0, 5, _OLD_DEFAULT) * (1 - momentum ** (rounds - 1))
+        query[Key.RELATIVE_WEIGHT] = f"{round(20 * weight) / 20:g}"
+    elif Key.WEIGHT in query:
+        query[Key.ABSOLUTE] = "true"
+    return True
+
+
+def _number(query: Mapping[str, str], key: str, low: float, high: float, default: float) -> float:
+    """A number of the address; the default where it lies outside or is none, since its control will drop it."""
+    try:
+        number = float(query.get(key, default))
+    except ValueError:
+        return default
+    return number if low <= number <= high else default
 
 
 def _is_endless(text: str) -> bool:

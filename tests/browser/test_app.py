@@ -110,7 +110,7 @@ def test_from_a_folder_to_files(page: Page, server: Server, photos: Path, tmp_pa
     params = {"n_neighbors": 20, "reg_weight": 0.5, "reg_power": 1.0}
     for label, name, key, value in (
         ("Neighbours k", "n_neighbors", "k", 21),
-        ("Weight λ", "reg_weight", "lambda", 0.55),
+        ("Weight λ", "reg_weight", "rlambda", 0.55),
         ("Power α", "reg_power", "alpha", 1.25),
     ):
         slider(page, label).focus()

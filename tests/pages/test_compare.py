@@ -135,7 +135,7 @@ def test_a_pin_that_is_no_image_pins_nothing(app, pin):
 
 CONTROLS = [
     ("slider", "k", 150, {"n_neighbors": 150}),
-    ("slider", "lambda", 1.5, {"reg_weight": 1.5}),
+    ("slider", "rlambda", 1.5, {"reg_weight": 1.5}),
     ("slider", "alpha", 3.0, {"reg_power": 3.0}),
     ("slider", "mreg", 0.2, {"reg_momentum": 0.2}),
     ("slider", "iterations", 3, {"n_iterations": 3}),
@@ -146,7 +146,7 @@ CONTROLS = [
     ("toggle", "self", True, {"count_self": True}),
     ("button_group", "estimate", "kth", {"estimate": "kth"}),
     ("button_group", "init", "random", {"kmeans_init": "random"}),
-    ("toggle", "relative", True, {"relative_weight": True, "reg_weight": 1.0}),
+    ("toggle", "absolute", True, {"relative_weight": False}),
 ]
 
 
@@ -182,17 +182,51 @@ def test_budget_and_seed(app, digits):
 @pytest.mark.parametrize("second", ["home", "data", "compare"])
 @pytest.mark.parametrize("first", ["home", "data", "compare"])
 def test_what_a_link_sets_goes_along_to_other_pages(app, digits, first, second):
-    app.open(first, m="15", k="30", relative="true")
+    app.open(first, m="15", k="30", absolute="true", **{"lambda": "1.5"})
     app.go(second).fine()
     assert app.widget("number_input", "m").value == 15
     app.go("compare").fine()
-    assert app.picks("USL") == expected(digits, budget=15, n_neighbors=30, relative_weight=True, reg_weight=1.0)
+    assert app.picks("USL") == expected(digits, budget=15, n_neighbors=30, relative_weight=False, reg_weight=1.5)
 
 
-def test_presets(app, digits):
-    open_compare(app, m="30").press("preset-published").fine()
-    published = usl.UslParams.published()
-    cut = {field.name: getattr(published, field.name) for field in fields(usl.UslParams)} | {"n_neighbors": 200}
+def test_absolute_lambda_has_a_slider_of_its_own(app, digits):
+    open_compare(app, m="30", rlambda="3").fine()
+    assert app.picks("USL") == expected(digits, budget=30, reg_weight=3.0)
+    app.widget("toggle", "absolute").set_value(True).run()
+    app.widget("slider", "lambda").set_value(1.5).run()
+    assert app.fine().picks("USL") == expected(digits, budget=30, reg_weight=1.5, relative_weight=False)
+    app.widget("toggle", "absolute").set_value(False).run()
+    assert app.fine().widget("slider", "rlambda").value is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "params"),
+    [
+        ({"lambda": "1.5"}, {"reg_weight": 1.5, "relative_weight": False}),
+        ({"relative": "true"}, {"reg_weight": 0.6}),
+        ({"relative": "true", "rlambda": "3", "lambda": "1.5"}, {"reg_weight": 1.85}),
+        (
+            {"relative": "true", "rlambda": "2", "mreg": "0.5", "iterations": "2"},
+            {"reg_weight": 1.0, "reg_momentum": 0.5, "n_iterations": 2},
+        ),
+        ({"relative": "false"}, {}),
+        ({"rlambda": "2"}, {"reg_weight": 2.0}),
+        ({"absolute": "false", "lambda": "1.5"}, {}),
+        ({"relative": "true", "rlambda": "lots", "iterations": "-3"}, {"reg_weight": 0.6}),
+    ],
+)
+def test_addresses_from_before_lambda_was_relative_are_read_as_they_were_meant(app, digits, query, params):
+    open_compare(app, m="30", **query).fine()
+    assert app.picks("USL") == expected(digits, budget=30, **params)
+    assert "relative" not in app.test.query_params
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "imagenet-moco", "imagenet-clip"])
+def test_presets(app, digits, name):
+    open_compare(app, m="30").press(f"preset-{name}").fine()
+    published = getattr(usl.UslParams, f"published_{name.replace('-', '_')}")()
+    cut = {field.name: getattr(published, field.name) for field in fields(usl.UslParams)}
+    cut["n_neighbors"] = min(published.n_neighbors, 200)
     assert app.picks("USL") == expected(digits, budget=30, **cut)
     app.press("preset-paper").fine()
     assert app.picks("USL") == expected(digits, budget=30)
@@ -200,8 +234,8 @@ def test_presets(app, digits):
 
 
 def test_relative_lambda_says_what_it_comes_to(app, digits):
-    open_compare(app, relative="true").fine()
-    params = usl.UslParams(reg_weight=1.0, relative_weight=True)
+    open_compare(app, rlambda="1").fine()
+    params = usl.UslParams(reg_weight=1.0)
     weight = usl.select(digits.features, 40, "usl", params, neighbors=digits.neighbors).info["reg_weight"]
     assert f"λ is {weight:.3g} in absolute terms" in app.text
 
@@ -264,7 +298,7 @@ def test_moving_a_control_recomputes_only_what_depends_on_it(app, digits, monkey
     assert sorted(call for call in calls if call.startswith("select")) == ["select random", "select stratified", "select usl"]
     assert calls.count("kmeans") == 1
     calls.clear()
-    app.widget("slider", "lambda").set_value(1.0).run()
+    app.widget("slider", "rlambda").set_value(1.0).run()
     assert [call for call in calls if call != "score_selection"] == ["select usl"], "the other methods and k-means stand"
     calls.clear()
     app.widget("slider", "k").set_value(200).run()
@@ -296,7 +330,7 @@ def test_seeds_come_from_the_background_and_stay(app):
 def test_a_slider_on_the_move_starts_no_job(app):
     open_compare(app, m="12").fine()
     for value in (0.6, 0.7, 0.8):
-        app.widget("slider", "lambda").set_value(value).run()
+        app.widget("slider", "rlambda").set_value(value).run()
     assert not [key for key in pool()._entries if key.startswith("seeds")]
 
 

@@ -33,7 +33,7 @@ def test_it_opens_on_the_last_round(app, digits):
 
 
 def test_the_round_slider_shows_each_round_and_its_moves(app, digits):
-    app.open("diversity", m="40", rlambda="2", relative="true").fine()
+    app.open("diversity", m="40", rlambda="2").fine()
     params = usl.UslParams(reg_weight=2.0, relative_weight=True)
     chosen = usl.select(digits.features, 40, "usl", params, neighbors=digits.neighbors)
     length = len(chosen.trace)
