@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cached, encoders, errors, folders, header, inventory, jobs, learning, pick_data, sources, state
+from pages.ui import cached, encoders, errors, folders, header, inventory, jobs, learning, pick_data, sources, splits, state
 
 choices = state.choices()
 name = choices.data
@@ -20,6 +20,7 @@ if not folders.is_read_only():
 
 if title != "no data set":
     with errors.shown():
+        splits.show(name)
         source = sources.source_of(name)
         if images is None:
             arguments = {"source": source, "within": [str(root) for root in folders.roots()]}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
 from .encoders import BUNDLED
+from .image_subsets import without_split
 from .prepared import is_demo
 from .selection.usl import UslParams
 from .uslt.params import UsltParams
@@ -61,14 +62,14 @@ def select_command(source: str, method: str, budget: int, seed: int, encoder: st
     """The command that picks the same images, quoted for a POSIX shell.
 
     Args:
-        source: folder, archive or demo.
+        source: folder, archive, a split of either, or demo.
         method: name.
         budget: m.
         seed: of the method.
         encoder: full name.
         params: of USL or USL-T, None for other methods.
     """
-    words = ["select", source, "--budget", str(budget), "--method", method, *_seed(seed), *_encoder(source, encoder)]
+    words = ["select", *_folder(source), "--budget", str(budget), "--method", method, *_seed(seed), *_encoder(source, encoder)]
     return _line([*words, *_settings([params] if params is not None else []), "--out", "picks"])
 
 
@@ -83,12 +84,17 @@ def compare_command(
 ) -> str:
     """The command that writes the same report; arguments as for `select_command`, but `params` by method. USL and USL-T
     share k and whether an image counts itself."""
-    words = ["compare", source, "--budget", str(budget), "--methods", ",".join(methods), *_seed(seed)]
+    words = ["compare", *_folder(source), "--budget", str(budget), "--methods", ",".join(methods), *_seed(seed)]
     return _line([*words, *_encoder(source, encoder), *_settings(params.values()), "--map", map_method, "--report", "report"])
 
 
 def _line(words: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "usl_core", *words])
+
+
+def _folder(source: str) -> list[str]:
+    path, split = without_split(source)
+    return [path] if split is None else [path, "--split", split]
 
 
 def _seed(seed: int) -> list[str]:

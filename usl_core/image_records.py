@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from .image_subsets import without_split
 from .store import Entry, Store, fingerprint
 from .types import ImageSet, Note, Problem, Skipped
 
@@ -27,7 +29,7 @@ def remember_images(images: ImageSet, store: Store) -> None:
         arrays["labels"] = images.labels
     if images.splits is not None:
         arrays["splits"] = images.splits
-    meta = {
+    meta: dict[str, Any] = {
         "class_names": images.class_names,
         "problems": [(problem.path, problem.cause) for problem in images.problems],
         "split_names": images.split_names,
@@ -35,6 +37,12 @@ def remember_images(images: ImageSet, store: Store) -> None:
         "notes": [(note.path, note.text) for note in images.notes],
         "fingerprint": images.fingerprint,
     }
+    if images.splits is not None:
+        digests = np.asarray(images.digests)
+        meta["split_fingerprints"] = {
+            name: fingerprint("images", tuple(digests[images.splits == number].tolist()))
+            for number, name in enumerate(images.split_names)
+        }
     store.save(_KIND, _key(images.root), arrays, meta)
 
 
@@ -44,15 +52,18 @@ def recall_images(root: Path, store: Store) -> ImageSet | None:
     return None if entry is None else _image_set(root, entry)
 
 
-def known_fingerprint(root: Path, store: Store) -> str | None:
-    """The fingerprint of what `recall_images` returns; reads no array."""
+def known_fingerprint(root: Path, store: Store, split: str | None = None) -> str | None:
+    """The fingerprint of what `recall_images` returns, or of a split of it, None if there is none; reads no array."""
     meta = store.meta(_KIND, _key(root))
-    return None if meta is None else str(meta["fingerprint"])
+    if meta is None:
+        return None
+    found = meta["fingerprint"] if split is None else meta.get("split_fingerprints", {}).get(split)
+    return None if found is None else str(found)
 
 
 def images_version(root: Path | str, cache_dir: Path | None = None) -> int | None:
-    """Changes whenever another image set is kept for this folder or archive; None if there is none."""
-    return Store(cache_dir).written(_KIND, _key(root))
+    """Changes whenever another image set is kept for this folder or archive, or what a split is of; None if there is none."""
+    return Store(cache_dir).written(_KIND, _key(without_split(str(root))[0]))
 
 
 def _key(root: Path | str) -> str:

@@ -1,4 +1,4 @@
-"""Some images of an image set: a few left out, or one split kept."""
+"""Some images of an image set: a few left out, or one split kept; and how a source is spelled of which one split is meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .class_folders import FolderNames, folder_names, fork_level
+from .class_folders import FolderNames, folder_names, fork_level, is_split_name
 from .errors import UslError
 from .image_listing import natural_key
 from .store import fingerprint
@@ -93,6 +93,25 @@ def in_split(images: ImageSet, split: str) -> ImageSet:
         class_names=named.class_names,
         problems=tuple(problem for problem in part.problems if others.isdisjoint(problem.path.split("/")[level : level + 1])),
     )
+
+
+def with_split(source: str, split: str | None) -> str:
+    """The source of which only one split is meant; the source itself for None.
+
+    Args:
+        source: a folder or archive.
+        split: a name that `is_split_name` accepts.
+    """
+    return source if split is None else f"{source}{_MARK}{split}"
+
+
+def without_split(source: str) -> tuple[str, str | None]:
+    """What `with_split` was given."""
+    path, mark, split = source.rpartition(_MARK)
+    return (path, split) if mark and is_split_name(split) else (source, None)
+
+
+_MARK = "::"
 
 
 def in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:

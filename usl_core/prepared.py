@@ -1,6 +1,7 @@
 """Everything that selecting and drawing need of one source under one encoder: made once, then read back at once.
 
-A source is a folder, a .zip archive, `demo:NAME`, or `toy:NAME`, whose "images" are points in the plane. Making is
+A source is a folder, a .zip archive, one split of either (see `image_subsets.with_split`), `demo:NAME`, or `toy:NAME`, whose
+"images" are points in the plane. Making is
 `find_images` and `prepare`, which take their time and go into a job; reading back is `known_images` and `load_prepared`,
 which only look into the cache.
 """
@@ -16,6 +17,7 @@ from .demos import demo_fingerprints, load_demo
 from .encoders import BUNDLED, default_encoder
 from .features import encode, encoded_images, feature_fingerprint, load_features
 from .image_records import known_fingerprint, recall_images, remember_images
+from .image_subsets import in_split, without_split
 from .neighbors import find_neighbors
 from .store import Store, fingerprint
 from .toy_sets import lifted, load_toy
@@ -88,16 +90,23 @@ def find_images(
         return load_demo(source.removeprefix(DEMO_PREFIX)).images
     from .images import scan
 
-    images = scan(source, within=within, cache_dir=cache_dir, on_progress=on_progress)
+    path, split = without_split(source)
+    images = scan(path, within=within, cache_dir=cache_dir, on_progress=on_progress)
     remember_images(images, Store(cache_dir))
-    return images
+    return images if split is None else in_split(images, split)
 
 
 def known_images(source: str, *, cache_dir: Path | None = None) -> ImageSet | None:
-    """The images that the last `find_images` of this source found, or None; the source itself is not looked at."""
+    """The images that the last `find_images` of this source found, or None; the source itself is not looked at.
+
+    Raises:
+        UslError: no such demo, or no such split any longer.
+    """
     if is_demo(source):
         return load_demo(source.removeprefix(DEMO_PREFIX)).images
-    return recall_images(Path(source), Store(cache_dir))
+    path, split = without_split(source)
+    images = recall_images(Path(path), Store(cache_dir))
+    return images if images is None or split is None else in_split(images, split)
 
 
 def prepare(
@@ -177,7 +186,8 @@ def prepared_fingerprint(source: str, encoder: str, *, cache_dir: Path | None = 
         if encoder == of_its_own:
             return features
         return feature_fingerprint(images, encoder, cache_dir=cache_dir)
-    known = known_fingerprint(Path(source), Store(cache_dir))
+    path, split = without_split(source)
+    known = known_fingerprint(Path(path), Store(cache_dir), split)
     return None if known is None else feature_fingerprint(known, encoder, cache_dir=cache_dir)
 
 

@@ -48,6 +48,7 @@ class RunRecord:
         n: number of images with features.
         n_problems: number of files that could not be used.
         rules: to select by, see `usl_core.select`.
+        split: the split that was selected from, or None: all of the folder.
     """
 
     folder: str
@@ -64,6 +65,7 @@ class RunRecord:
     n: int
     n_problems: int
     rules: int
+    split: str | None = None
 
     def check_images(self, images: ImageSet) -> None:
         """Refuse images, before they are encoded, that cannot be those of the run.
@@ -132,6 +134,7 @@ def run_record(
     features: Features,
     *,
     folder: str,
+    split: str | None = None,
     method: str | None = None,
     labelled: Iterable[int] = (),
     vetoed: Iterable[int] = (),
@@ -144,6 +147,7 @@ def run_record(
         selection: what came out.
         features: what it was selected from.
         folder: as the user gave it.
+        split: the split that was selected from; None: all of the folder.
         method: as asked for; default: the method that ran.
         labelled: rows that had a label.
         vetoed: rows that were not to be picked.
@@ -158,6 +162,7 @@ def run_record(
         "format": rules,
         "command": "select",
         "folder": str(folder),
+        "split": split,
         "method": method or selection.method,
         "method_run": selection.method,
         "budget": len(selection),
@@ -215,6 +220,7 @@ def load_run_record(path: Path | str) -> RunRecord:
         n=n,
         n_problems=field.whole("n_problems", 0),
         rules=field.whole("format", 1, FORMAT),
+        split=None if document.get("split") is None else field.get("split", str),  # earlier versions knew none
     )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from usl_core.command_text import compare_command, select_command
 from usl_core.export import picks_csv, picks_npy, run_json, run_record
+from usl_core.image_subsets import without_split
 from usl_core.palette import method_style
 from usl_core.prepared import Prepared
 from usl_core.selection.usl import UslParams
@@ -52,7 +53,8 @@ def _files(choices: Choices, made: Prepared, selection: Selection, method: str) 
         return picks_csv(selection, made.features, made.neighbors, k)
 
     def record() -> bytes:
-        return run_json(run_record(selection, made.features, folder=made.source, method=method))
+        folder, split = without_split(made.source)
+        return run_json(run_record(selection, made.features, folder=folder, split=split, method=method))
 
     with st.container(horizontal=True):
         offered.link("picks.csv", table, "Rank, path, row, cluster, class, density and score of each pick.")

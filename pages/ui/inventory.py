@@ -12,6 +12,7 @@ from usl_core.names import display_name
 from usl_core.types import ImageSet
 
 from . import charts, gallery, offered, tables
+from .text import plain
 
 PER_PAGE = 60
 SHOWN_ROWS = 200
@@ -28,6 +29,8 @@ def show(name: str, images: ImageSet) -> None:
     )
     for column, (title, value, help) in zip(st.columns(4), figures, strict=True):
         column.metric(title, value, help=help)
+    if images.skipped:
+        st.caption(f"Passed over: {', '.join(plain(str(skipped)) for skipped in images.skipped)}.")
     if images.problems:
         _problems(images)
     if images.notes:

@@ -1,7 +1,7 @@
 """Short names for what is looked at: they stand in addresses and let nobody read a path of the server.
 
 A demo is called by its own name. A folder or archive gets a random name when it is first opened; this server remembers which
-is which, also after a restart, and nobody else can tell.
+is which, also after a restart, and nobody else can tell. Where only one split is meant, its name follows after a tilde.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import re
 import secrets
 from pathlib import Path
 
+from usl_core.class_folders import is_split_name
 from usl_core.demos import demo_cards
 from usl_core.errors import UslError
 from usl_core.export import write_atomically
+from usl_core.image_subsets import with_split, without_split
 from usl_core.prepared import DEMO_PREFIX
 from usl_core.store import default_cache_dir
 
 from .folders import confined, is_read_only
+from .state import SPLIT_MARK
 
 _NAME = re.compile(r"folder-[0-9a-f]{16}")
 
@@ -37,22 +40,22 @@ def name_of(path: Path) -> str:
 
 
 def source_of(name: str) -> str:
-    """What a name stands for: `demo:NAME`, or a path.
+    """What a name stands for: `demo:NAME`, a path, or a path with a split (see `image_subsets.with_split`).
 
     Raises:
         UslError: no such name here, or a folder that may no longer be opened.
     """
     if name in {card.name for card in demo_cards()}:
         return DEMO_PREFIX + name
-    path = None
-    if _NAME.fullmatch(name) and not is_read_only():
-        path = _path_in(_directory() / f"{name}.json")
+    path, (whole, mark, split) = None, name.partition(SPLIT_MARK)
+    if _NAME.fullmatch(whole) and (is_split_name(split) or not mark) and not is_read_only():
+        path = _path_in(_directory() / f"{whole}.json")
     if path is None:
         raise UslError(
             f"this server knows no data set {name!r:.60}; a link to a folder works only on the server that opened the folder. "
             "Choose a data set on the page Data"
         )
-    return str(confined(path))  # the roots may have changed since
+    return with_split(str(confined(path)), split or None)  # the roots may have changed since
 
 
 def title_of(name: str) -> str:
@@ -64,7 +67,13 @@ def title_of(name: str) -> str:
     for card in demo_cards():
         if card.name == name:
             return card.title
-    return Path(source_of(name)).name or "/"
+    path, split = without_split(source_of(name))
+    return (Path(path).name or "/") + (f", {split}" if split is not None else "")
+
+
+def whole_of(name: str) -> str:
+    """The name of the data set that a split is of; any other name as it is."""
+    return name.partition(SPLIT_MARK)[0]
 
 
 def _directory() -> Path:

@@ -18,6 +18,8 @@ ColourBy = Literal["density", "cluster", "class", "pick frequency"]
 MapMethod = Literal["umap", "pca"]
 
 DEFAULT_DATA = "digits"
+SPLIT_MARK = "~"
+"""Between the name of a data set and that of the split of it that is looked at."""
 DEFAULT_METHODS = ("random", "stratified", "usl")
 
 
@@ -25,6 +27,7 @@ class Key:
     """Names of the choices in the session and in the address."""
 
     DATA = "data"
+    SPLIT = "split"
     ENCODER = "encoder"
     PIN = "pin"
     BUDGET = "m"
@@ -99,7 +102,7 @@ class Choices:
 
 
 _CHOICES = "choices"
-_CARRIED = {Key.DATA: DEFAULT_DATA, Key.ENCODER: "", Key.PIN: ""}
+_CARRIED = {Key.DATA: DEFAULT_DATA, Key.SPLIT: "", Key.ENCODER: "", Key.PIN: ""}
 
 
 def choose(choices: Choices) -> None:
@@ -181,8 +184,14 @@ def carry() -> None:
 
 
 def data() -> str:
-    """Name of the data set that is looked at."""
-    return st.session_state.get(Key.DATA) or DEFAULT_DATA
+    """Name of the data set that is looked at, with its split if only one is; see `sources`."""
+    name: str = st.session_state.get(Key.DATA) or DEFAULT_DATA
+    return f"{name}{SPLIT_MARK}{split()}" if split() else name
+
+
+def split() -> str:
+    """The split that is looked at; empty: all of the data set."""
+    return st.session_state.get(Key.SPLIT) or ""
 
 
 def encoder() -> str:
@@ -213,7 +222,13 @@ def open_data(name: str) -> None:
     """Look at another data set; for callbacks. A pinned row would be another image there, and the name of an encoder is
     that of the images it learns from."""
     st.session_state[Key.DATA] = name
-    st.session_state[Key.PIN] = st.session_state[Key.LEARN_NAME] = ""
+    st.session_state[Key.SPLIT] = st.session_state[Key.PIN] = st.session_state[Key.LEARN_NAME] = ""
+
+
+def use_split(name: str) -> None:
+    """Look at one split of the data set, or, if empty, at all of it; for callbacks. Rows are numbered within a split."""
+    st.session_state[Key.SPLIT] = name
+    st.session_state[Key.PIN] = ""
 
 
 def use_encoder(name: str) -> None:

@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from usl_core.class_folders import folder_names, is_split_name
+from usl_core.command_text import compare_command, select_command
 from usl_core.errors import UslError
+from usl_core.export import load_run_record, run_record, write_run_record
+from usl_core.features import encode
 from usl_core.image_records import recall_images, remember_images
-from usl_core.image_subsets import in_split, subset
+from usl_core.image_subsets import in_split, subset, with_split, without_split
 from usl_core.images import scan
+from usl_core.selection import select
 from usl_core.store import Store
 from usl_core.types import ImageSet
 
@@ -180,3 +184,46 @@ def test_splits_are_kept(look: Callable[..., ImageSet], tmp_path: Path) -> None:
     part = subset(found, [0, 1])
     assert part.splits is not None
     assert (part.splits.tolist(), part.split_names) == ([0, 0], ("train",))
+
+
+# --- sources and commands --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "split"),
+    [
+        ("/data/x::train", "/data/x", "train"),
+        ("/data/x.zip::val2017", "/data/x.zip", "val2017"),
+        ("/data/x", "/data/x", None),
+        ("/data/a::b", "/data/a::b", None),
+        ("/data/a::b::test", "/data/a::b", "test"),
+        ("demo:digits", "demo:digits", None),
+        ("C:\\train", "C:\\train", None),
+        ("::train", "", "train"),
+    ],
+)
+def test_sources_with_a_split(source: str, path: str, split: str | None) -> None:
+    assert without_split(source) == (path, split)
+    assert with_split(path, split) == source
+
+
+def test_commands_name_the_split() -> None:
+    source = with_split("/data/my photos", "train")
+    command = select_command(source, "usl", 4, 0, "pixels:pca", None)
+    assert command.startswith("python -m usl_core select '/data/my photos' --split train --budget 4")
+    assert "'/data/my photos' --split train" in compare_command(source, ["usl"], 4, 0, "pixels:pca", {}, "pca")
+
+
+def test_a_run_of_a_split_says_so(look: Callable[..., ImageSet], tmp_path: Path) -> None:
+    part = look(*FORMS["plain"], split="train")
+    features = encode(part, "pixels:pca", cache_dir=tmp_path / "cache")
+    selection = select(features, 1, "random")
+    document = run_record(selection, features, folder="x", split="train")
+    for split, expected in (("train", "train"), (None, None)):
+        write_run_record(tmp_path / "run.json", {**document, "split": split})
+        assert load_run_record(tmp_path / "run.json").split == expected
+    write_run_record(tmp_path / "run.json", {key: value for key, value in document.items() if key != "split"})
+    assert load_run_record(tmp_path / "run.json").split is None, "as earlier versions wrote it"
+    write_run_record(tmp_path / "run.json", {**document, "split": 3})
+    with pytest.raises(UslError, match="split must be of type str"):
+        load_run_record(tmp_path / "run.json")
