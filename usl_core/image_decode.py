@@ -34,6 +34,7 @@ MAX_TIFF_PIXELS = 89_478_485  # beyond this Pillow's TIFF decoder, other than th
 _LARGE_PIXELS = 2**25  # images beyond this are decoded one at a time, or eight threads could take gigabytes
 _THUMBNAIL_QUALITY = 85
 _ORIENTATION = 0x0112  # EXIF tag
+_EXTRA_SAMPLES = 338  # TIFF tag
 
 # What Pillow's decoders raise on bytes that are not what they seem. A `Warning` is raised where warnings are errors.
 _DECODER_ERRORS = (
@@ -179,7 +180,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return picture(Samples(values=np.asarray(image)[..., None]))
-    if image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+    if image.mode == "RGBA" and _may_be_no_alpha(image) and image.getchannel("A").getextrema() == (0, 0):
         note_by_rule()
         note("its opacity is 0 in every pixel: it was taken as opaque")
         image = image.convert("RGB")
@@ -190,6 +191,11 @@ def _rgb(image: Image.Image) -> Image.Image:
     image = image.convert("RGB")
     image.info.clear()
     return image
+
+
+def _may_be_no_alpha(image: Image.Image) -> bool:
+    """Whether the fourth channel may hold nothing: in a BMP it often does, and a TIFF tells what it is, or does not."""
+    return image.format == "BMP" or (image.format == "TIFF" and _EXTRA_SAMPLES not in getattr(image, "tag_v2", {}))
 
 
 def _orientation(image: Image.Image) -> object:

@@ -11,8 +11,9 @@ sample, the maxval of a PGM, SMinSampleValue and SMaxSampleValue of a TIFF. Othe
   everybody writes and need no note.
 - Black is 0. Negative numbers move it to a step below (to minus a power of two, or 1 or 3 times a power of ten).
 - Hot and dead pixels decide nothing: one pixel in 10,000, and one in any image of at least 16 pixels, may lie beyond white or
-  black, and so may all that lie beyond by 5 % of the step (of integers: of 255), as sharpening and resampling leave them. One
-  float beyond 1 or 255 counts as hot even among three.
+  black, and so may all that lie beyond by 5 % of the step (of integers: of 255), as sharpening and resampling leave them. Among
+  three to 15 pixels one is hot or dead if it is 16 times as large as any other (of 16 bits: if that is above 255), or the only
+  float beyond 1 or 255.
 - All channels of an image share one range. +inf is white and -inf black; NaN and declared no-data are black and decide nothing.
 """
 
@@ -26,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SLACK = 0.05
-_HOT_SHARE, _HOT_FROM = 10_000, 16  # one pixel in so many may be hot; in images smaller than that none
+_HOT_SHARE, _HOT_FROM = 10_000, 16  # one pixel in so many may be hot; in smaller images than that one at most
+_FAR = 16  # times the largest of the others: so far off, even one pixel of a tiny image is hot or dead
 _FAINT = 1 / 64
 _BLOCK = 2**20  # numbers at a time, so that temporary arrays stay small
 
@@ -138,9 +140,13 @@ def _extent(values: NDArray, no_data: float | None) -> _Extent | None:
     if not largest.size:
         return None
     falling, rising = np.sort(largest)[::-1].tolist(), np.sort(smallest).tolist()
-    hot = min(n_hot, len(falling) - 1)
+    hot = dead = min(n_hot, len(falling) - 1)
     second = falling[1] if len(falling) > 2 else falling[0]
-    return _Extent(rising[0], falling[0], rising[hot], falling[hot], second, whole)
+    if hot == 0 and falling[0] > max(_FAR * second, 1 + _SLACK) and second > (255 if values.dtype.itemsize <= 2 else 0):
+        hot = 1
+    if dead == 0 and len(rising) > 2 and -rising[0] > _FAR * max(falling[0], -rising[1]) > 0:
+        dead = 1
+    return _Extent(rising[0], falling[0], rising[dead], falling[hot], second, whole)
 
 
 def _largest(values: NDArray, count: int) -> NDArray:

@@ -52,12 +52,18 @@ def picture(samples: Samples) -> Image.Image:
     if levels.shape[2] == 4:
         levels = np.asarray(Image.fromarray(levels, "CMYK").convert("RGB"))
     if samples.alpha is not None:
-        opacity = eight_bits(samples.alpha, 0, _opaque(samples, found.high))[..., None].astype(np.uint16)
-        colours = levels.astype(np.uint16) * (255 if samples.premultiplied else opacity)
-        levels = np.minimum((colours + 255 * (255 - opacity.astype(np.uint32)) + 127) // 255, 255).astype(np.uint8)
+        opacity = eight_bits(samples.alpha, 0, _opaque(samples, found.high))
+        levels = np.stack([_over_white(row, share, samples.premultiplied) for row, share in zip(levels, opacity, strict=True)])
     if samples.transparent is not None:
         levels = np.where(samples.transparent[..., None], np.uint8(255), levels)
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels).convert("RGB")
+
+
+def _over_white(row: NDArray[np.uint8], opacity: NDArray[np.uint8], premultiplied: bool) -> NDArray[np.uint8]:
+    """One row of (width, colours) by (width,) opacity."""
+    share = opacity[:, None].astype(np.uint32)
+    mixed = row * (np.uint32(255) if premultiplied else share) + 255 * (255 - share)
+    return np.minimum((mixed + 127) // 255, 255).astype(np.uint8)
 
 
 def _opaque(samples: Samples, white: float) -> float:

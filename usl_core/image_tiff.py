@@ -65,6 +65,8 @@ class DeepTiff:
         values = np.concatenate(planes, axis=-1) if separate else planes[0]
         extra = _numbers(self.tags.get(_EXTRA, ()))
         alpha = next((place for place, meaning in enumerate(extra) if meaning in (1, 2)), None)
+        if not extra and self.n_samples == 4 and colours == 3 and values[..., 3].any():
+            extra, alpha = (2,), 0  # nobody says so, but what else should the fourth be? Where it is 0 all over, it is nothing
         if self.n_samples - colours > (alpha is not None):
             note(f"only {colours + (alpha is not None)} of its {self.n_samples} channels are shown")
         return Samples(

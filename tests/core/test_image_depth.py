@@ -173,6 +173,19 @@ def test_opacity_of_deep_files() -> None:
     assert near(grey(tiff(u16((0, 32768), (65535, 0), (0, 65535)), tags={338: ("H", 2)})), [[127, 255, 0]])
 
 
+def test_a_fourth_channel_that_nobody_explains() -> None:
+    for dtype in ("uint8", "uint16"):
+        top = np.iinfo(dtype).max
+        values = np.array([[[top, 0, 0, 0], [0, top, 0, 0]]], dtype)
+        assert shown(tiff(values)).tolist() == [[[255, 0, 0], [0, 255, 0]]]
+        assert said(tiff(values)).texts
+        values[0, 0, 3] = top
+        assert shown(tiff(values)).tolist() == [[[255, 0, 0], [255, 255, 255]]]
+        assert said(tiff(values)).texts == []
+        declared = tiff(np.zeros((1, 2, 4), dtype), tags={338: ("H", 2)})
+        assert shown(declared).tolist() == [[[255, 255, 255]] * 2]
+
+
 def test_channels_of_no_known_meaning_are_left_out_and_named() -> None:
     data = tiff(u16((65535, 0, 0, 9), (0, 65535, 0, 9)), tags={338: ("H", 0)})
     assert shown(data).tolist() == [[[255, 0, 0], [0, 255, 0]]]

@@ -153,6 +153,25 @@ def test_one_hot_number_above_255(hot: float) -> None:
     assert levels(row([20, 200, 90, hot], "float32")).ravel().tolist() == [20, 200, 90, 255]
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype", "expected"),
+    [
+        ([4000, 2000, 0, 65535], "uint16", [249, 125, 0, 255]),
+        ([20, 200, 90, 70_000], "int32", [20, 200, 90, 255]),
+        ([4000, 2000, 0, -99_999], "int32", [249, 125, 0, 0]),
+        ([0.2, 0.5, 1.0, -9999], "float32", [51, 128, 255, 0]),
+        ([3, 4, 65535], "uint16", [0, 0, 255]),
+        ([0, 4096, 65535], "uint16", [0, 16, 255]),
+        ([0, 16384, 65535], "uint16", [0, 64, 255]),
+        ([0, 0, 65535], "uint16", [0, 0, 255]),
+        ([5, 65535], "uint16", [0, 255]),
+        ([-(2**31), 0, 2**31 - 1], "int32", [0, 128, 255]),
+    ],
+)
+def test_one_number_far_from_the_others_in_a_tiny_image(values: list[int], dtype: str, expected: list[int]) -> None:
+    assert np.abs(levels(row(values, dtype)).ravel().astype(int) - expected).max() <= 1
+
+
 TYPES = st.sampled_from(["uint16", "int16", "int32", "uint32", "float32", "float64"])
 
 
