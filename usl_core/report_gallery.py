@@ -79,22 +79,30 @@ def _card(rank: int, row: int, facts: MapFacts, cluster: int, picture: str, xy: 
     return f'<li><button type="button" {place}>{inside}</button></li>'
 
 
+def _told(lead: str, summary: str, title: str, lines: list[tuple[str, str]]) -> str:
+    """What is to be said of files, in a table that opens."""
+    rows = "".join(
+        f"<tr><th scope='row'>{name(path, 80)}</th><td class='text'>{text(words)}</td></tr>"
+        for path, words in lines[:MAX_LISTED]
+    )
+    return (
+        f"<p>{lead}</p><details><summary>{summary}</summary>"
+        '<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">File</th>'
+        f'<th scope="col" class="text">{title}</th></tr></thead><tbody>{rows}</tbody></table></div></details>'
+    )
+
+
 def files_section(images: ImageSet) -> str:
-    """Files that could not be used, and exact copies."""
-    problems, groups = images.problems, images.duplicates
-    if problems:
-        rows = "".join(
-            f"<tr><th scope='row'>{name(p.path, 80)}</th><td class='text'>{text(p.cause)}</td></tr>"
-            for p in problems[:MAX_LISTED]
-        )
-        body = (
-            f"<p>{_count(len(problems), 'file')} could not be used{_cut(len(problems))}.</p>"
-            "<details><summary>Which, and why</summary>"
-            '<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">File</th><th scope="col" class="text">Cause'
-            f"</th></tr></thead><tbody>{rows}</tbody></table></div></details>"
-        )
+    """Files that could not be used, notes on others, and exact copies."""
+    groups = images.duplicates
+    if images.problems:
+        lead = f"{_count(len(images.problems), 'file')} could not be used{_cut(len(images.problems))}."
+        body = _told(lead, "Which, and why", "Cause", [(problem.path, problem.cause) for problem in images.problems])
     else:
         body = "<p>Every file could be used.</p>"
+    if images.notes:
+        lead = f"{_count(len(images.notes), 'note')} on files that are used{_cut(len(images.notes))}."
+        body += _told(lead, "Which, and what", "Note", [(note.path, note.text) for note in images.notes])
     if groups:
         copies = sum(len(group) - 1 for group in groups)
         rows = "".join(

@@ -22,7 +22,7 @@ from usl_core.metrics import METRICS, overlap
 from usl_core.neighbors import find_neighbors
 from usl_core.report import write_report
 from usl_core.run_records import picks_fingerprint
-from usl_core.types import Features, Problem
+from usl_core.types import Features, Note, Problem
 from usl_core.validation import unit_rows
 
 HOSTILE = (
@@ -297,11 +297,15 @@ def test_problems_and_duplicates_are_listed(page, comparison, xy, tmp_path):
     images = comparison.features.images
     digests = ("same",) * 3 + images.digests[3:]
     problems = tuple(Problem(f"{at}.png", f"cause {at}") for at in range(30))
-    many = replace(comparison.features, images=replace(images, digests=digests, problems=problems))
+    notes = (Note("<b>.tif", "guessed & stretched"),)
+    many = replace(comparison.features, images=replace(images, digests=digests, problems=problems, notes=notes))
     spoilt = rendered(replace(comparison, features=many), xy, tmp_path)
     assert "30 files could not be used; the first 20 are listed" in spoilt.text
     assert "cause 19" in spoilt.text
     assert "cause 20" not in spoilt.text
+    assert "1 note on files that are used." in spoilt.text
+    assert "guessed & stretched" in spoilt.text
+    assert "on files that are used" not in page.text
     assert "2 images repeat others exactly, in 1 group." in spoilt.text
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import usl_core as usl
 from pages.ui import folders, pick_data
@@ -82,6 +84,22 @@ def test_a_folder_is_scanned_encoded_and_ready(app, root):
     assert "again" in app.keys("button")
     app.go("compare").fine()
     assert "22 images" in app.plain
+
+
+def test_notes_are_shown_as_such_and_are_no_problems(app, root):
+    write_images(root / "camera", 2)
+    for at, largest in enumerate((4000, 1000)):  # 12 and 10 bits in files of 16
+        picture = Image.fromarray(np.linspace(0, largest, 64).astype(np.uint16).reshape(8, 8))
+        picture.save(root / "camera" / f"deep {at}.tif")
+    app.open("data", data=name_of(root / "camera"))
+    app.until_done().fine()
+    assert "Images 4" in app.text
+    assert "Problems 0" in app.text
+    assert "Files that could not be used" not in app.text
+    assert "Notes on files that are used: 2" in [expander.label for expander in app.test.expander]
+    assert "deep 0.tif" in app.text
+    assert "had to be guessed" in app.text
+    assert "notes.csv" in app.text
 
 
 def test_a_folder_that_is_empty_says_so_and_can_be_tried_again(app, root):
