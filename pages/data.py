@@ -31,7 +31,7 @@ if title != "no data set":
                 doing="Looking through the images",
                 label="Scan",
                 help="Opens every image once to find the damaged ones; the second time is quick.",
-                auto=True,
+                auto="needed",
             )
             if done is not None:
                 st.rerun()

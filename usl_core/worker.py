@@ -2,6 +2,7 @@
 
 In, on standard input: one line `{"task": name, "arguments": {...}}`; then nothing while the work is wanted. Any further line,
 or the end of the input, means cancel. The input ends by itself when whoever started the worker dies, so none is left over.
+With `"background": true` in the line, the work takes what time the processors have left.
 
 Out, on standard output: lines `{"progress": fraction, "note": text}`, then one of `{"result": {...}}`,
 `{"error": text}` (a mistake that the user can mend), `{"cancelled": true}` or `{"crash": text}`, whose traceback goes to
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import sys
 import threading
@@ -26,6 +28,7 @@ GRACE_SECONDS = 1.0
 """How long work may take to notice that it is cancelled before the process ends without it. The cache only has finished
 entries, so nothing is lost but the last few seconds."""
 _MIN_SECONDS = 0.1  # between two lines of progress
+_NICE, _NICE_IN_BACKGROUND = 5, 15  # below the server: sliders go first, and then what a visitor waits for
 _EXIT_CANCELLED = 3
 
 
@@ -33,17 +36,19 @@ class Reporter:
     """Writes the lines, and raises `Cancelled` in the working thread once nobody wants the work."""
 
     def __init__(self, out: TextIO) -> None:
-        self._out, self._last = out, 0.0
+        self._out, self._last, self._fraction = out, 0.0, 0.0
         self.cancelled = threading.Event()
 
     def progress(self, fraction: float, note: str) -> None:
-        """See `types.Progress`."""
+        """See `types.Progress`; a fraction that is no number leaves it where it was."""
         if self.cancelled.is_set():
             raise Cancelled("cancelled")
+        if not math.isnan(fraction):
+            self._fraction = round(min(max(float(fraction), 0.0), 1.0), 4)
         now = time.monotonic()
         if now - self._last >= _MIN_SECONDS or fraction >= 1:
             self._last = now
-            self.write({"progress": round(min(max(fraction, 0.0), 1.0), 4), "note": note})
+            self.write({"progress": self._fraction, "note": note})
 
     def write(self, line: dict[str, Any]) -> None:
         """One line; without a reader there is nobody to tell."""
@@ -67,6 +72,7 @@ def main() -> int:
     threading.Thread(target=_watch, args=(reporter,), name="cancel", daemon=True).start()
     try:
         asked = json.loads(first)
+        _step_back(_NICE_IN_BACKGROUND if asked.get("background") else _NICE)
         result = TASKS[asked["task"]](**asked["arguments"], on_progress=reporter.progress)
         reporter.write({"result": result})
     except Cancelled:
@@ -78,6 +84,12 @@ def main() -> int:
         reporter.write({"crash": f"{type(error).__name__}: {error}"})
         return 1
     return 0
+
+
+def _step_back(niceness: int) -> None:
+    """Lower the priority of this process and of all threads to come (not on Windows)."""
+    if hasattr(os, "nice"):
+        os.nice(niceness)
 
 
 def _own_output() -> TextIO:
@@ -95,6 +107,4 @@ def _watch(reporter: Reporter) -> None:
 
 
 if __name__ == "__main__":
-    if hasattr(os, "nice"):
-        os.nice(5)  # the sliders go first
     sys.exit(main())

@@ -19,7 +19,7 @@ from usl_core.types import Selection
 from usl_core.uslt.params import UsltParams
 
 from . import jobs, offered, sources
-from .job_pool import Job
+from .job_state import Job
 from .routes import file_url
 from .state import Choices
 

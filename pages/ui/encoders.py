@@ -62,7 +62,7 @@ def _encoding(name: str) -> None:
                 icon=":material/refresh:",
                 on_click=jobs.start,
                 args=(key, "prepare", arguments),
-                kwargs={"afresh": True},
+                kwargs={"purpose": "asked", "afresh": True},
                 help="Scans again, and encodes again if any image was added, changed or removed.",
             )
     elif folders.is_read_only():

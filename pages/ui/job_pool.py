@@ -1,93 +1,43 @@
 """Long work in processes of their own (`python -m usl_core.worker`): started once per key, watched, cancelled, outlived.
 
 The pool belongs to the server, not to a session: whoever asks for the same key sees the same job, in a second tab and after a
-reload. A job remembers which sessions want it, and is only cancelled when the last of them lets go.
+reload. A job remembers which sessions want it, and is only cancelled when the last of them lets go. Who starts one says what
+for: a visitor asked for it, a page needs it, or it is made in the background. By that `job_queue` decides which job goes first,
+makes room and ends. `job_child` is one process, `job_folder` the files that jobs make.
+
+A job that is stopping keeps its place until its process is gone; asked for again meanwhile, it waits for that and starts anew.
+Showing it (`want`) is not asking for it (`start`).
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
-import json
 import logging
-import os
 import secrets
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any
 
-import usl_core
-from usl_core.store import ENV_CACHE_DIR, default_cache_dir
+from .job_child import KILL_AFTER_SECONDS, Child
+from .job_folder import JobFolder
+from .job_queue import Entry, next_to_start, to_make_room, unwanted
+from .job_state import Job, Purpose, Status, ended, file_named_by, not_started, stronger
 
 log = logging.getLogger(__name__)
 
 MAX_RUNNING = 2
 MAX_REMEMBERED = 64
-KILL_AFTER_SECONDS = 1.5
-"""After this the process of a cancelled job is killed; it ends by itself after 1 s unless it is stopped or swapped out."""
-
-Status = Literal["waiting", "running", "stopping", "done", "failed", "cancelled"]
-ACTIVE: tuple[Status, ...] = ("waiting", "running", "stopping")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What is known of a job at one moment.
-
-    Args:
-        id: unguessable; names its files in addresses.
-        key: what it computes; one job per key.
-        task: see `usl_core.tasks`.
-        status: "waiting" for its turn, "running", "stopping" (cancelled, not gone yet), or how it ended.
-        fraction: done, in [0, 1].
-        note: what it is doing.
-        error: why it failed, for the user.
-        crashed: it failed by no mistake of the user's.
-        result: of the task.
-        started: `time.monotonic()` when it was asked for.
-    """
-
-    id: str
-    key: str
-    task: str
-    status: Status = "waiting"
-    fraction: float = 0.0
-    note: str = ""
-    error: str = ""
-    crashed: bool = False
-    result: Mapping[str, Any] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def active(self) -> bool:
-        return self.status in ACTIVE
-
-    @property
-    def seconds(self) -> float:
-        """Since it was asked for."""
-        return time.monotonic() - self.started
-
-
-class _Entry:
-    """A job and what belongs to it."""
-
-    def __init__(self, job: Job, arguments: Mapping[str, Any]) -> None:
-        self.job, self.arguments = job, arguments
-        self.wanted_by: set[str] = set()
-        self.process: subprocess.Popen[str] | None = None
+TICK_SECONDS = 1.0
+"""Between two looks at who is still there."""
 
 
 class JobPool:
-    """All jobs of this server. Every method may be called from any thread.
+    """All jobs of this server. Every method may be called from any thread and returns at once.
 
     Args:
         is_alive: whether a session still has a page open; those that have not cannot keep a job from being cancelled.
@@ -103,47 +53,69 @@ class JobPool:
     ) -> None:
         self._is_alive, self._max_running, self._command = is_alive, max_running, command
         self._lock = threading.RLock()
-        self._entries: dict[str, _Entry] = {}
-        self._folder: Path | None = None
-        self._closed = False
+        self._entries: dict[str, Entry] = {}
+        self._live: dict[Entry, threading.Thread] = {}
+        self._folder = JobFolder()
+        self._closed = threading.Event()
+        self._is_watched = False
 
-    def start(self, key: str, task: str, arguments: Mapping[str, Any], session: str, *, afresh: bool = False) -> Job:
-        """Ask for a job. If one of that key waits, runs or is done already, that is it; one that failed starts again.
+    def start(
+        self,
+        key: str,
+        task: str,
+        arguments: Mapping[str, Any],
+        session: str,
+        *,
+        purpose: Purpose = "asked",
+        afresh: bool = False,
+    ) -> Job:
+        """Ask for a job. If one of that key waits, runs or is done already, that is it; one that failed, was cancelled or is
+        stopping starts again, the last once its process is gone.
 
         Args:
             key: one job per key.
             task: see `usl_core.tasks`.
             arguments: of the task; `{out}` stands for a folder of the job's own, which lives as long as the job is remembered.
             session: who wants it.
+            purpose: what for, see `job_queue`.
             afresh: also if it is done.
         """
         with self._lock:
-            entry = self._entries.get(key)
-            ended = ("failed", "cancelled", "stopping", *(("done",) if afresh else ()))
-            if entry is None or entry.job.status in ended:
+            entry = self._known(key)
+            over: tuple[Status, ...] = ("failed", "cancelled", "stopping", *(("done",) if afresh else ()))
+            if entry is None or entry.job.status in over:
                 if entry is not None:
-                    self._forget(key)
-                job = Job(id=secrets.token_urlsafe(16), key=key, task=task)
-                out = str(self._own_folder(job.id)) if "{out}" in arguments.values() else ""
-                entry = _Entry(job, {name: out if value == "{out}" else value for name, value in arguments.items()})
-                self._entries[key] = entry
+                    self._forget(entry)
+                status: Status = "cancelled" if self._closed.is_set() else "waiting"
+                job = Job(id=secrets.token_urlsafe(16), key=key, task=task, purpose=purpose, status=status)
+                entry = self._entries[key] = Entry(job, arguments)
                 self._trim()
-            entry.wanted_by.add(session)
+            entry.job = replace(entry.job, purpose=stronger(entry.job.purpose, purpose))
+            entry.want(session)
             self._advance()
             return entry.job
+
+    def want(self, key: str, session: str) -> None:
+        """A session shows the job, so that it goes on for its sake too; starts nothing, nor anything again."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and entry.job.status in ("waiting", "running"):
+                entry.want(session)
 
     def find(self, key: str) -> Job | None:
         """The job of that key, if it is remembered."""
         with self._lock:
-            entry = self._entries.get(key)
+            entry = self._known(key)
             return None if entry is None else entry.job
 
     def file_of(self, job_id: str) -> Path | None:
         """The file that a finished job made."""
+        asked = job_id.encode("utf-8", "surrogatepass")
         with self._lock:
             for entry in self._entries.values():
-                if secrets.compare_digest(entry.job.id, job_id) and entry.job.status == "done" and "file" in entry.job.result:
-                    return Path(entry.job.result["file"])
+                if secrets.compare_digest(entry.job.id.encode(), asked) and entry.job.status == "done":
+                    path = file_named_by(entry.job)
+                    return path if path is not None and self._folder.holds(path, entry.job.id) else None
         return None
 
     def let_go(self, key: str, session: str) -> bool:
@@ -154,135 +126,155 @@ class JobPool:
         """
         with self._lock:
             entry = self._entries.get(key)
-            if entry is None or not entry.job.active:
+            if entry is None:
                 return True
             entry.wanted_by.discard(session)
-            entry.wanted_by = {other for other in entry.wanted_by if self._is_alive(other)}
+            if not entry.job.active:
+                return True
+            entry.wanted_by = set(filter(self._is_here, entry.wanted_by))
             if entry.wanted_by:
                 return False
-            if entry.process is None:
-                entry.job = replace(entry.job, status="cancelled")
-            elif entry.job.status == "running":
-                entry.job = replace(entry.job, status="stopping")
-                _ask_to_stop(entry.process)
+            self._stop(entry)
+            self._advance()
             return True
 
     def close(self) -> None:
-        """Stop everything; for the end of the server."""
+        """Stop everything, for the end of the server; returns when the processes are gone."""
+        self._closed.set()
         with self._lock:
-            self._closed = True
-            processes = [entry.process for entry in self._entries.values() if entry.process and entry.job.active]
-            for process in processes:
-                _ask_to_stop(process)
-        for process in processes:
-            process.wait()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            for entry in [*self._entries.values(), *self._live]:
+                if entry.job.active:
+                    self._stop(entry)
+            threads = list(self._live.values())
+        until = time.monotonic() + 4 * KILL_AFTER_SECONDS  # beyond that they hang in the kernel
+        for thread in threads:
+            thread.join(max(until - time.monotonic(), 0))
+        with self._lock:
+            self._folder.close()
 
-    def _own_folder(self, name: str) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="usl-explorer-"))
-        return self._folder / name
+    def _known(self, key: str) -> Entry | None:
+        """The job of that key, unless the file that it made is gone."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.job.status == "done":
+            path = file_named_by(entry.job)
+            if path is not None and not self._folder.holds(path, entry.job.id):
+                self._forget(entry)
+                return None
+        return entry
+
+    def _is_here(self, session: str) -> bool:
+        try:
+            return self._is_alive(session)
+        except Exception:  # no reason to throw a visitor's work away
+            log.exception("whether the session %s is there cannot be told", session)
+            return True
 
     def _trim(self) -> None:
-        ended = [key for key, entry in self._entries.items() if not entry.job.active]
-        for key in ended[: max(len(self._entries) - MAX_REMEMBERED, 0)]:
-            self._forget(key)
+        """Forget ended jobs beyond the limit: first those that no page shows, then the oldest."""
+        excess = len(self._entries) - MAX_REMEMBERED
+        if excess > 0:
+            ended = [entry for entry in self._entries.values() if not entry.job.active]
+            for entry in sorted(ended, key=lambda entry: any(map(self._is_here, entry.wanted_by)))[:excess]:
+                self._forget(entry)
 
-    def _forget(self, key: str) -> None:
-        entry = self._entries.pop(key)
-        if self._folder is not None:
-            shutil.rmtree(self._folder / entry.job.id, ignore_errors=True)
+    def _forget(self, entry: Entry) -> None:
+        del self._entries[entry.job.key]
+        if entry not in self._live:  # else at its end: it is still writing
+            self._folder.forget(entry.job.id)
+
+    def _stop(self, entry: Entry) -> None:
+        if entry.child is None:
+            entry.job = replace(entry.job, status="cancelled")
+        elif entry.job.status == "running":
+            entry.job = replace(entry.job, status="stopping")
+            entry.child.stop()
 
     def _advance(self) -> None:
-        """Start what waits, oldest first, while there is room."""
-        running = sum(entry.job.status in ("running", "stopping") for entry in self._entries.values())
-        for entry in self._entries.values():
-            if self._closed or running >= self._max_running:
+        """Start what is next while there is room."""
+        now = time.monotonic()
+        while not self._closed.is_set() and len(self._live) < self._max_running:
+            entry = next_to_start(self._waiting(), self._live, now)
+            if entry is None:
                 break
-            if entry.job.status == "waiting":
-                self._launch(entry)
-                running += 1
-
-    def _launch(self, entry: _Entry) -> None:
-        home = Path(usl_core.__file__).parents[1]
-        # The folder that the app was started in may be another one, and relative paths in the environment mean that one.
-        environment = {**os.environ, ENV_CACHE_DIR: str(default_cache_dir().absolute()), "OMP_WAIT_POLICY": "PASSIVE"}
-        errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by its reader
-        process = subprocess.Popen(
-            self._command,
-            cwd=home,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            encoding="utf-8",
-            errors="replace",
-        )
-        entry.process = process
-        entry.job = replace(entry.job, status="running", note="starting")
-        with contextlib.suppress(BrokenPipeError):  # it died at once; its reader will see that
-            assert process.stdin is not None
-            process.stdin.write(json.dumps({"task": entry.job.task, "arguments": dict(entry.arguments)}) + "\n")
-            process.stdin.flush()
-        threading.Thread(target=self._follow, args=(entry, process, errors), name="job", daemon=True).start()
-
-    def _follow(self, entry: _Entry, process: subprocess.Popen[str], errors: IO[str]) -> None:
-        """Read what the process says until it ends; its own thread."""
-        last: dict[str, Any] = {}
-        assert process.stdout is not None
-        for line in process.stdout:
+            self._launch(entry)
+        if not self._is_watched and not self._closed.is_set() and any(entry.job.active for entry in self._entries.values()):
+            self._is_watched = True
             try:
-                last = json.loads(line)
-            except ValueError:
-                log.warning("a worker wrote %r", line[:200])
-                continue
-            if "progress" in last:
-                with self._lock:
-                    entry.job = replace(entry.job, fraction=last["progress"], note=last["note"])
-        code = process.wait()
-        with contextlib.suppress(BrokenPipeError):
-            assert process.stdin is not None
-            process.stdin.close()
-        errors.seek(0)
-        said = errors.read()
-        errors.close()
+                threading.Thread(target=self._watch, name="jobs", daemon=True).start()
+            except RuntimeError:  # no more threads; the next that asks tries again
+                self._is_watched = False
+
+    def _waiting(self) -> list[Entry]:
+        return [entry for entry in self._entries.values() if entry.job.status == "waiting"]
+
+    def _watch(self) -> None:
+        """See to it that what nobody wants ends and what somebody waits for gets a place; a thread while there are jobs."""
+        while not self._closed.wait(TICK_SECONDS):
+            with self._lock:
+                try:
+                    self._tend(time.monotonic())
+                finally:
+                    self._is_watched = False
+                if not self._live and not any(entry.job.active for entry in self._entries.values()):
+                    break
+                self._is_watched = True
+
+    def _tend(self, now: float) -> None:
+        for entry in self._entries.values():
+            if entry.job.active:
+                entry.look_around(self._is_here, now)
+        for entry in unwanted(self._entries.values(), now):
+            self._stop(entry)
+            self._forget(entry)
+        self._advance()
+        leaving = to_make_room(self._waiting(), self._live, self._max_running, now)
+        if leaving is not None:
+            again = Entry(replace(leaving.job, status="waiting", fraction=0.0, note=""), leaving.arguments)
+            again.wanted_by, again.seen, again.alone_since = leaving.wanted_by, leaving.seen, leaving.alone_since
+            self._entries[leaving.job.key] = again
+            self._stop(leaving)
+
+    def _launch(self, entry: Entry) -> None:
+        entry.job = replace(entry.job, status="running", note="starting")
+        entry.child = Child(self._command, partial(self._progress, entry))
+        thread = threading.Thread(target=self._follow, args=(entry, entry.child), name="job", daemon=True)
+        self._live[entry] = thread
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads
+            self._end(entry, not_started(entry.job, error))
+
+    def _follow(self, entry: Entry, child: Child) -> None:
+        """From the start of its process to its end; its own thread, so that nobody waits for either."""
+        try:
+            how = partial(ended, outcome=child.run(self._request(entry)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's failure and not the pool's
+            how = partial(not_started, error=error)
         with self._lock:
-            entry.job = _ended(entry.job, last, code, said)
-            entry.process = None
+            self._end(entry, how(entry.job))
             self._advance()
 
+    def _request(self, entry: Entry) -> dict[str, Any]:
+        arguments = dict(entry.arguments)
+        if "{out}" in arguments.values():
+            with self._lock:
+                out = str(self._folder.of(entry.job.id))
+            arguments = {name: out if value == "{out}" else value for name, value in arguments.items()}
+        return {"task": entry.job.task, "arguments": arguments, "background": entry.job.purpose == "background"}
 
-def _ended(job: Job, last: Mapping[str, Any], code: int, said: str) -> Job:
-    """How a job ended, from the last line that its process wrote, its exit status and its standard error."""
-    if "result" in last:
-        return replace(job, status="done", fraction=1.0, result=last["result"])
-    if "error" in last:
-        return replace(job, status="failed", error=last["error"])
-    if job.status == "stopping" or "cancelled" in last:
-        return replace(job, status="cancelled")
-    log.error("the job %s stopped with exit status %d:\n%s", job.task, code, said[-4000:])
-    return replace(job, status="failed", crashed=True, error=last.get("crash") or _cause_of_death(code, said))
+    def _progress(self, entry: Entry, fraction: float | None, note: str) -> None:
+        with self._lock:
+            entry.job = replace(entry.job, fraction=entry.job.fraction if fraction is None else fraction, note=note)
 
-
-def _cause_of_death(code: int, said: str) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
-        memory = "; the system does that when memory runs out" if name == "SIGKILL" else ""
-        return f"its process was killed ({name}){memory}"
-    lines = said.strip().splitlines()
-    return f"its process ended with exit status {code}" + (f": {lines[-1][:300]}" if lines else "")
-
-
-def _ask_to_stop(process: subprocess.Popen[str]) -> None:
-    """Tell the worker, and make sure."""
-    with contextlib.suppress(OSError, ValueError):  # it is gone already
-        assert process.stdin is not None
-        process.stdin.write("cancel\n")
-        process.stdin.flush()
-    killer = threading.Timer(KILL_AFTER_SECONDS, process.kill)  # does nothing to a process that has ended
-    killer.daemon = True
-    killer.start()
+    def _end(self, entry: Entry, job: Job) -> None:
+        """A process is gone: its place is free, and what it has made counts, even if it was to make room."""
+        del self._live[entry]
+        entry.job, entry.child = job, None
+        known = self._entries.get(job.key)
+        if known is None or known.job.id != job.id:
+            self._folder.forget(job.id)
+        elif known.job.status == "waiting" and job.status == "done":
+            known.job = job
 
 
 def _has_a_page_open(session: str) -> bool:
@@ -297,3 +289,9 @@ def pool() -> JobPool:
     made = JobPool(_has_a_page_open)
     atexit.register(made.close)
     return made
+
+
+def close() -> None:
+    """End the pool of this server, if it has one."""
+    if pool.cache_info().currsize:
+        pool().close()

@@ -10,7 +10,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from . import errors
-from .job_pool import Job, pool
+from .job_pool import pool
+from .job_state import Job, Purpose
 from .text import plain
 
 _LEFT = "jobs-left"
@@ -31,17 +32,23 @@ def find(key: str) -> Job | None:
     return None if job is not None and job.active and key in _left() else job
 
 
-def start(key: str, task: str, arguments: Mapping[str, Any], *, afresh: bool = False) -> None:
+def start(key: str, task: str, arguments: Mapping[str, Any], *, purpose: Purpose, afresh: bool = False) -> None:
     """Start a job, or join it; for callbacks too.
 
     Args:
         key: see `section`.
         task: see `usl_core.tasks`.
         arguments: of the task.
+        purpose: what for, see `job_queue`.
         afresh: even if it is done already.
     """
     _left().discard(key)
-    pool().start(key, task, arguments, session(), afresh=afresh)
+    pool().start(key, task, arguments, session(), purpose=purpose, afresh=afresh)
+
+
+def want(key: str) -> None:
+    """This session shows the job: it counts among those for whom it goes on. Starts nothing."""
+    pool().want(key, session())
 
 
 def section(
@@ -52,7 +59,7 @@ def section(
     doing: str,
     label: str,
     help: str,
-    auto: bool = False,
+    auto: Purpose | None = None,
     quiet: bool = False,
 ) -> Job | None:
     """All that a page shows of a job: the button, then progress with cancel, then an error with another try.
@@ -64,18 +71,17 @@ def section(
         doing: what the progress bar says, e.g. "Encoding".
         label: of the button.
         help: of the button.
-        auto: start without being asked, unless it was cancelled or failed.
+        auto: start for this purpose without being asked, unless it was cancelled or failed; None waits for the button.
         quiet: the button is not what the page is about.
 
     Returns:
         The job if it is done.
     """
     job = find(key)
-    if job is None and auto and key not in _left():
-        start(key, task, arguments)
+    if job is None and auto is not None and key not in _left():
+        start(key, task, arguments, purpose=auto)
         job = find(key)
     if job is not None and job.active:
-        pool().start(key, task, arguments, session())  # after a reload, this session has yet to say that it wants it
         _watch(key, doing)
         return None
     if job is not None and job.status == "done":
@@ -92,7 +98,16 @@ def section(
     icon = ":material/replay:" if again else ":material/play_arrow:"
     word = {"failed": "Try again", "cancelled": "Resume"}.get(job.status, label) if job else ("Watch it" if again else label)
     kind: Literal["primary", "secondary"] = "secondary" if quiet else "primary"
-    st.button(word, key=f"start {key}", help=help, icon=icon, type=kind, on_click=start, args=(key, task, arguments))
+    st.button(
+        word,
+        key=f"start {key}",
+        help=help,
+        icon=icon,
+        type=kind,
+        on_click=start,
+        args=(key, task, arguments),
+        kwargs={"purpose": "asked"},
+    )
     return None
 
 
@@ -101,6 +116,7 @@ def _watch(key: str, doing: str) -> None:
     job = find(key)
     if job is None or not job.active:
         st.rerun()
+    want(key)
     where = {"waiting": "waits for its turn", "stopping": "stopping"}.get(job.status, job.note)
     bar, button = st.columns([0.82, 0.18], vertical_alignment="bottom")
     with bar:
@@ -157,6 +173,8 @@ def _follow_background(key: str, task: str, arguments: Mapping[str, Any], doing:
     job = pool().find(key)
     if job is not None and job.status in ("done", "failed"):
         st.rerun()
-    if (job is None or not job.active) and time.monotonic() - since > _STILL:
-        job = pool().start(key, task, arguments, session())
+    if job is not None and job.active:
+        want(key)
+    elif time.monotonic() - since > _STILL:
+        job = pool().start(key, task, arguments, session(), purpose="background")
     st.caption(f":material/hourglass_top: {doing}" + (f", {job.fraction:.0%}" if job is not None else ""))

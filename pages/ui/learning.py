@@ -61,7 +61,7 @@ def _inside(name: str, images: ImageSet) -> None:
         doing="Measuring how long it would take here",
         label="How long would it take here?",
         help="Reads some images and tries some steps.",
-        auto=True,
+        auto="background",
         quiet=True,
     )
     done = len(record.epochs())

@@ -19,5 +19,5 @@ def show(choices: Choices, made: Prepared) -> None:
         doing="This is PCA; UMAP is being drawn",
         label="Draw with UMAP",
         help="Keeps neighbours together better than PCA. It takes from seconds to minutes and is then kept on disk.",
-        auto=True,
+        auto="background",
     )

@@ -17,7 +17,8 @@ from usl_core.uslt.reports import EpochReport
 from usl_core.uslt.train import UsltTraining
 
 from . import cached, errors, folders, jobs
-from .job_pool import Job, pool
+from .job_pool import pool
+from .job_state import Job
 from .state import Choices
 from .text import plain
 
@@ -139,7 +140,7 @@ def start(run: Run) -> None:
     """Start or go on; for callbacks."""
     st.session_state[_CURRENT] = run.arguments()
     st.session_state.pop(_ASKED, None)
-    jobs.start(run.key, "uslt", run.arguments(), afresh=True)
+    jobs.start(run.key, "uslt", run.arguments(), purpose="asked", afresh=True)
 
 
 def _ask(key: str) -> None:
@@ -226,6 +227,7 @@ def _offer_to_replace(asked: Run, running: Run) -> None:
 
 def progress(run: Run, job: Job) -> None:
     """Bar, pause, cancel."""
+    jobs.want(run.key)
     where = {"waiting": "waits for its turn", "stopping": "stopping"}.get(job.status, job.note)
     bar, pause, cancel = st.columns([0.68, 0.16, 0.16], vertical_alignment="bottom")
     with bar:

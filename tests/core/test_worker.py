@@ -44,8 +44,10 @@ def broken(*, on_progress):
 def mistaken(*, on_progress):
     raise UslError("say it otherwise")
 
+VALUES = (-1, float("-inf"), 0.25, float("nan"), 7, float("inf"))
+
 def impolite(*, on_progress):
-    for value in (-1, 0.25, 7): on_progress(value, "x"); time.sleep(0.15)
+    for value in VALUES: on_progress(value, "x"); time.sleep(0.15)
     return {"nan": float("nan")}
 
 worker.TASKS = {f.__name__: f for f in (noisy, endless, deaf, broken, mistaken, impolite)}
@@ -134,7 +136,7 @@ def test_what_libraries_print_does_not_disturb():
 def test_progress_stays_within_bounds_and_a_result_that_is_no_json_is_a_crash():
     process = stand_in("impolite")
     said = lines(process)
-    assert [line["progress"] for line in said[:-1]] == [0.0, 0.25, 1.0]
+    assert [line["progress"] for line in said[:-1]] == [0.0, 0.0, 0.25, 0.25, 1.0, 1.0]
     assert "result" not in said[-1]
     assert "crash" in said[-1]
     assert process.returncode == 1
@@ -156,14 +158,17 @@ def test_cancel(task, code, how):
         assert said[-1] == {"cancelled": True}
 
 
-def test_it_ends_when_its_parent_is_killed(tmp_path):
-    """The parent's end of the pipe closes with it, however it dies."""
+@pytest.mark.parametrize("told", [True, False])
+def test_it_ends_when_its_parent_is_killed(told):
+    """The parent's end of the pipe closes with it, however it dies, be it before it has said what to do."""
     code = f"import subprocess, sys, time\nsys.path.insert(0, {str(ROOT)!r})\n"
     code += (
         "command, pipe = [sys.executable, '-c', sys.argv[1]], subprocess.PIPE\n"
         "child = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)\n"
-        'child.stdin.write(\'{"task": "deaf", "arguments": {}}\\n\'); child.stdin.flush()\n'
-        "child.stdout.readline(); print(child.pid, flush=True); time.sleep(60)\n"
+        f"if {told}:\n"
+        '    child.stdin.write(\'{"task": "deaf", "arguments": {}}\\n\'); child.stdin.flush()\n'
+        "    child.stdout.readline()\n"
+        "print(child.pid, flush=True); time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, STAND_IN], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     child = int(parent.stdout.readline())

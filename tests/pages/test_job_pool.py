@@ -7,38 +7,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pages.ui import job_pool
-from pages.ui.job_pool import Job, JobPool
+from pages.ui.job_pool import JobPool
 
-# What the pool starts here instead of the real worker; it speaks the same protocol. The task names what it does.
-WORKER = r"""
-import json, os, sys, threading, time
-asked = json.loads(sys.stdin.readline())
-task, given = asked["task"], asked["arguments"]
-def say(**line): print(json.dumps(line), flush=True)
-say(progress=0.25, note="begun")
-if task == "quick": say(result={"pid": os.getpid(), **given})
-elif task == "file":
-    os.makedirs(given["out"]); open(os.path.join(given["out"], "x.txt"), "w").write("made")
-    say(result={"file": os.path.join(given["out"], "x.txt")})
-elif task == "mistake": say(error="give another folder")
-elif task == "crash": say(crash="ValueError: oh"); sys.exit(1)
-elif task == "die": sys.stderr.write("line one\nSegmentation fault\n"); sys.exit(7)
-elif task == "garbage": print("not json"); print("[1"); say(result={})
-elif task == "polite": sys.stdin.readline(); say(cancelled=True)
-elif task == "late": sys.stdin.readline(); say(result={"too": "late"})
-elif task == "stubborn":
-    while True: time.sleep(1)
-elif task == "gate":
-    while not os.path.exists(given["gate"]):
-        time.sleep(0.01)
-    say(result={})
-"""
+from .job_helpers import command, ended, known, process_of, running, until
 
 
 @pytest.fixture
@@ -48,35 +25,9 @@ def alive() -> set[str]:
 
 @pytest.fixture
 def pool(alive: set[str]) -> Iterator[JobPool]:
-    made = JobPool(alive.__contains__, command=(sys.executable, "-c", WORKER))
+    made = JobPool(alive.__contains__, command=command())
     yield made
     made.close()
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def ended(pool: JobPool, key: str) -> Job:
-    until(lambda: not _known(pool, key).active)
-    return _known(pool, key)
-
-
-def _known(pool: JobPool, key: str) -> Job:
-    job = pool.find(key)
-    assert job is not None
-    return job
-
-
-def running(pool: JobPool, key: str) -> None:
-    until(lambda: _known(pool, key).note == "begun")
-
-
-def process_of(pool: JobPool, key: str) -> int:
-    return pool._entries[key].process.pid
 
 
 def test_a_result(pool):
@@ -92,7 +43,7 @@ def test_a_result(pool):
 def test_progress_is_seen(pool):
     pool.start("a", "polite", {}, "me")
     running(pool, "a")
-    job = _known(pool, "a")
+    job = known(pool, "a")
     assert (job.status, job.fraction, job.note) == ("running", 0.25, "begun")
     assert job.seconds > 0
 
@@ -121,7 +72,7 @@ def test_afresh_does_it_again(pool):
     assert second.result["pid"] != first.result["pid"]
     pool.start("gate", "polite", {}, "me")
     running(pool, "gate")
-    assert pool.start("gate", "polite", {}, "me", afresh=True).id == _known(pool, "gate").id, "not while it runs"
+    assert pool.start("gate", "polite", {}, "me", afresh=True).id == known(pool, "gate").id, "not while it runs"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +109,7 @@ def test_lines_that_are_no_protocol_are_passed_over(pool, caplog):
     assert "not json" in caplog.text
 
 
-def test_a_worker_that_cannot_start_is_a_failure():
+def test_a_worker_that_ends_at_once_is_a_failure():
     pool = JobPool(command=(sys.executable, "-c", "raise SystemExit('no such thing')"))
     pool.start("a", "quick", {}, "me")
     job = ended(pool, "a")
@@ -187,15 +138,31 @@ def test_work_that_was_finished_when_cancel_came_counts(pool):
     assert ended(pool, "a").status == "done"
 
 
-def test_asking_again_while_it_stops_starts_anew(pool):
+def test_a_page_that_runs_again_while_its_job_stops_starts_nothing(pool):
     pool.start("a", "stubborn", {}, "me")
     running(pool, "a")
     pool.let_go("a", "me")
-    assert _known(pool, "a").status == "stopping"
-    pool.start("a", "quick", {}, "me")
+    pool.want("a", "me")
+    assert known(pool, "a").status == "stopping"
+    assert ended(pool, "a").status == "cancelled"
+    pool.want("a", "me")
+    assert known(pool, "a").status == "cancelled"
+
+
+def test_asked_for_again_while_it_stops_it_starts_anew_once_the_old_process_is_gone(pool):
+    old = pool.start("a", "stubborn", {}, "me")
+    running(pool, "a")
+    process = pool._entries["a"].process
+    pool.let_go("a", "me")
+    assert known(pool, "a").status == "stopping"
+    new = pool.start("a", "gate", {"gate": sys.executable}, "me")
+    assert new.id != old.id
+    assert new.status == "waiting", "there is room, but two of a key would write the same files"
+    running(pool, "a")
+    assert process.poll() is not None, "both ran at once"
     assert ended(pool, "a").status == "done"
     time.sleep(job_pool.KILL_AFTER_SECONDS)
-    assert _known(pool, "a").status == "done", "the end of the old process must not touch the new job"
+    assert known(pool, "a").status == "done", "the end of the old process must not touch the new job"
 
 
 def test_one_visitor_cannot_stop_what_another_wants(pool, alive):
@@ -203,7 +170,7 @@ def test_one_visitor_cannot_stop_what_another_wants(pool, alive):
     pool.start("a", "polite", {}, "you")
     running(pool, "a")
     assert not pool.let_go("a", "you")
-    assert _known(pool, "a").status == "running"
+    assert known(pool, "a").status == "running"
     assert pool.let_go("a", "me")
     assert ended(pool, "a").status == "cancelled"
 
@@ -222,7 +189,7 @@ def test_letting_go_of_nothing(pool):
     pool.start("a", "quick", {}, "me")
     ended(pool, "a")
     assert pool.let_go("a", "me")
-    assert _known(pool, "a").status == "done"
+    assert known(pool, "a").status == "done"
 
 
 def test_no_more_than_two_run_and_the_others_wait_their_turn(pool, tmp_path):
@@ -231,9 +198,9 @@ def test_no_more_than_two_run_and_the_others_wait_their_turn(pool, tmp_path):
         pool.start(key, "gate", gate, "me")
     running(pool, "a")
     running(pool, "b")
-    assert [_known(pool, key).status for key in "abcd"] == ["running", "running", "waiting", "waiting"]
+    assert [known(pool, key).status for key in "abcd"] == ["running", "running", "waiting", "waiting"]
     assert pool.let_go("c", "me")
-    assert _known(pool, "c").status == "cancelled"
+    assert known(pool, "c").status == "cancelled"
     (tmp_path / "gate").touch()
     assert [ended(pool, key).status for key in "abd"] == ["done"] * 3
 
@@ -258,7 +225,7 @@ def test_files_live_as_long_as_the_job_and_are_found_by_its_id_alone(pool):
 
 
 def test_closing_stops_everything(tmp_path):
-    pool = JobPool(command=(sys.executable, "-c", WORKER))
+    pool = JobPool(command=command())
     for key in "ab":
         pool.start(key, "stubborn", {}, "me")
         running(pool, key)
@@ -266,7 +233,7 @@ def test_closing_stops_everything(tmp_path):
     pids = [process_of(pool, key) for key in "ab"]
     pool.close()
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
-    assert not any(_known(pool, key).status == "done" for key in "abc")
+    assert not any(known(pool, key).status == "done" for key in "abc")
 
 
 def test_only_so_many_are_remembered(pool, monkeypatch):

@@ -1,0 +1,136 @@
+"""Jobs as a page shows them, with a worker of the tests' own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pages.ui import job_child
+from pages.ui.job_pool import pool
+from pages.ui.job_state import Job
+
+from .conftest import App, name_of, write_images
+from .job_helpers import command
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
+    """The processes that were started."""
+    found, real = [], subprocess.Popen
+
+    def start(*given: object, **named: object) -> subprocess.Popen:
+        found.append(real(*given, **named))
+        return found[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    return found
+
+
+STUBBORN = """
+import sys, time
+sys.stdin.readline()
+print('{"progress": 0.3, "note": "begun"}', flush=True)
+while True: time.sleep(1)
+"""
+
+
+def job_of(what: str) -> Job:
+    (job,) = [entry.job for key, entry in pool()._entries.items() if key.startswith(what)]
+    return job
+
+
+def wait_for(what: str, status: str, note: str | None = None) -> None:
+    deadline = time.monotonic() + 20
+    while job_of(what).status != status or (note is not None and job_of(what).note != note):
+        assert time.monotonic() < deadline, job_of(what)
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def album(root: Path) -> Path:
+    return write_images(root / "album", 4)
+
+
+def encoding(app: App, monkeypatch: pytest.MonkeyPatch) -> App:
+    """A page that shows how a worker that listens to nobody encodes."""
+    monkeypatch.setattr(pool(), "_command", command(STUBBORN))
+    app.open("data", encoder="pixels:pca").fine()
+    (start,) = [key for key in app.keys("button") if key.startswith("start prepare")]
+    app.press(start).fine()
+    wait_for("prepare", "running", "begun")
+    return app.run().fine()
+
+
+def cancel(app: App) -> App:
+    (key,) = [key for key in app.keys("button") if key.startswith("cancel prepare")]
+    return app.press(key).fine()
+
+
+def test_a_page_that_runs_again_while_its_job_stops_does_not_start_it_again(app, monkeypatch, started):
+    monkeypatch.setattr(job_child, "KILL_AFTER_SECONDS", 600.0)
+    cancel(encoding(app, monkeypatch))
+    for _ in range(3):
+        assert job_of("prepare").status == "stopping"
+        app.run().fine()
+    started[0].kill()
+    app.until_done().fine()
+    assert job_of("prepare").status == "cancelled"
+    app.run().fine()
+    assert job_of("prepare").status == "cancelled"
+    assert "Cancelled at 30%" in app.plain
+    assert len(started) == 1
+
+
+def test_resume_starts_it_again(app, monkeypatch, started):
+    cancel(encoding(app, monkeypatch)).until_done().fine()
+    (resume,) = [key for key in app.keys("button") if key.startswith("start prepare")]
+    assert app.test.button(key=resume).label == "Resume"
+    app.press(resume).fine()
+    wait_for("prepare", "running", "begun")
+    assert len(started) == 2
+
+
+def test_each_job_says_what_it_is_for(app, album, monkeypatch):
+    monkeypatch.setattr(pool(), "_command", command(STUBBORN))
+    app.open("data", data=name_of(album)).fine()
+    assert job_of("scan").purpose == "needed"
+    encoding(type(app)(), monkeypatch)
+    assert job_of("prepare").purpose == "asked"
+
+
+def test_a_scan_that_ended_because_nobody_looked_starts_again_with_the_next_visitor(app, album, monkeypatch):
+    monkeypatch.setattr(pool(), "_command", command(STUBBORN))
+    app.open("data", data=name_of(album)).fine()
+    wait_for("scan", "running", "begun")
+    with pool()._lock:
+        entry = pool()._entries[job_of("scan").key]
+        monkeypatch.setattr(pool(), "_is_alive", lambda session: False)
+        entry.alone_since = -1e9
+        pool()._tend(time.monotonic())
+    assert not [key for key in pool()._entries if key.startswith("scan")]
+    monkeypatch.setattr(pool(), "_is_alive", lambda session: True)
+    monkeypatch.undo()
+    monkeypatch.setenv("USL_DATA_ROOTS", str(album.parent))
+    type(app)().open("data", data=name_of(album)).fine().until_done().fine()
+    assert job_of("scan").status == "done"
+
+
+def test_a_process_that_cannot_be_started_is_a_sentence_with_another_try(app, monkeypatch):
+    app.open("data", encoder="pixels:pca").fine()
+    (start,) = [key for key in app.keys("button") if key.startswith("start prepare")]
+
+    def refuse(*given: object, **named: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", refuse)
+        app.press(start).until_done()
+    assert not app.test.exception
+    assert "could not be started" in app.plain
+    assert "Resource temporarily unavailable" in app.plain
+    assert app.test.button(key=start).label == "Try again"
+    app.press(start).until_done().fine()
+    assert job_of("prepare").status == "done"
