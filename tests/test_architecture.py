@@ -22,7 +22,7 @@ PRODUCT = [*CORE, *PAGES, *([ROOT / "app.py"] if (ROOT / "app.py").exists() else
 HEAVY = {"torch", "torchvision", "umap", "numba", "faiss", "sklearn", "scipy", "pandas", "PIL", "plotly", "tqdm"}
 COMMAND_LINE = {
     ROOT / "usl_core" / "__main__.py",
-    *(ROOT / "usl_core" / f"{name}.py" for name in ("cli", "cli_inputs", "cli_files", "cli_output", "cli_streams")),
+    *sorted((ROOT / "usl_core").glob("cli*.py")),
     *sorted((ROOT / "usl_core").glob("commands*.py")),
 }
 SELECTION_SHARED = {"context", "regularizer", "territories"}  # not selectors: what several of them may use

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import commands, commands_pretrain, commands_select, commands_train
+from . import commands, commands_select, commands_train
 from .cli_inputs import USL_PRESETS, USLT_PRESETS
+from .cli_options import add_beginning, add_encoding, add_lists, add_pretrain, add_spreadsheet
 from .cli_streams import BROKEN_PIPE, abandon, make_ready, put, put_all, say
 from .errors import Cancelled, UslError
 from .names import spelled_out
@@ -34,12 +35,14 @@ A folder may also be a .zip archive, or demo:digits or demo:shapes. Class subfol
 The cache lies in USL_CACHE_DIR, or where this platform keeps caches."""
 
 _SELECT_HELP = """\
-Writes picks.csv (rank, path, ...), picks.npy (row numbers) and run.json (everything needed to repeat the run) into --out,
-and prints the picked paths. Without --out it only prints."""
+Writes picks.csv (rank, path, ...), picks.npy (row numbers), run.json (everything needed to repeat the run) and, if there are
+any, problems.csv (files that could not be used, and why) into --out, and prints the picked paths. Without --out it only prints.
+picks.csv holds every path exactly, and --labelled takes it back. A spreadsheet may run or rewrite names that begin with =, +, -
+or @, and garble others; with --spreadsheet there is picks-spreadsheet.csv for it, which --labelled takes back as well."""
 
 _TRAIN_HELP = """\
 Trains USL-T on cached features and prints what it has learnt after every epoch; then picks like `select`. Every epoch is kept
-in the cache, so that an interrupted training goes on with --resume and ends as if it had not been interrupted.
+in the cache: after an interruption the same command goes on, and ends as if there had been none; --restart begins anew.
 With --mode finetune the encoder, one of torchvision's networks, is trained together with the heads, from the images; that wants
 a GPU, and the settings start from the released CIFAR-10 code. --export keeps it as an encoder."""
 
@@ -47,8 +50,8 @@ _PRETRAIN_HELP = """\
 Learns features from the images themselves, without labels: SimCLR or MoCo v2 on pictures of 32 x 32 pixels. Says first how long
 it will take on this machine, and after every epoch the loss, the spread of the features (near 0: they have collapsed) and,
 where class folders tell the classes, how many images their 200 nearest others name rightly. The network appears among the
-encoders as trained:NAME. Every epoch is kept in the cache, so that an interrupted training goes on with --resume and ends as if
-it had not been interrupted."""
+encoders as trained:NAME. Every epoch is kept in the cache: after an interruption the same command goes on, and ends as if there
+had been none; --restart begins anew."""
 
 _PRESET_HELP = """start from the formulas (paper) or from the settings of the released code for that data set; published is
 published-cifar10"""
@@ -83,12 +86,10 @@ def build_parser() -> argparse.ArgumentParser:
     select.add_argument("--budget", "-m", type=int, metavar="M", help="how many images to pick")
     select.add_argument("--method", help="see `methods` (default: usl)")
     select.add_argument("--seed", type=int, metavar="S", help="random seed (default: 0)")
-    select.add_argument(
-        "--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a table with a column path"
-    )
-    select.add_argument("--vetoed", metavar="FILE", help="images that must not be picked, in the same form")
-    select.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy and run.json go")
-    _add_encoding(select)
+    add_lists(select)
+    select.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy, run.json and problems.csv go")
+    add_spreadsheet(select)
+    add_encoding(select)
     _add_usl(select)
     _add_uslt(select)
     select.set_defaults(run=commands_select.run_select)
@@ -103,7 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("--seeds", type=int, default=1, metavar="N", help="run N seeds, S to S+N-1 (default: 1)")
     compare.add_argument("--report", metavar="DIR", help="write report.html there")
     compare.add_argument("--map", choices=("umap", "pca"), default="umap", help="map of the report (default: umap)")
-    _add_encoding(compare)
+    add_encoding(compare)
     _add_usl(compare)
     _add_uslt(compare)
     compare.set_defaults(run=commands.run_compare)
@@ -114,10 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("folder", help="folder, .zip or demo:NAME")
     train.add_argument("--budget", "-m", type=int, required=True, metavar="M", help="how many images to pick")
     train.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
-    train.add_argument(
-        "--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a table with a column path"
-    )
-    train.add_argument("--vetoed", metavar="FILE", help="images that must not be picked, in the same form")
+    add_lists(train)
     train.add_argument(
         "--mode",
         choices=("frozen", "finetune"),
@@ -125,9 +123,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="the heads alone, on cached features (default), or the encoder with them",
     )
     train.add_argument("--export", metavar="NAME", help="keep the finetuned encoder as trained:NAME")
-    train.add_argument("--resume", action="store_true", help="go on after the last finished epoch instead of beginning anew")
+    add_beginning(train)
     train.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy, history.csv and, of frozen, run.json go")
-    _add_encoding(train)
+    add_spreadsheet(train)
+    add_encoding(train)
     train.add_argument("--preset", type=_preset_name, choices=tuple(USLT_PRESETS), help=_PRESET_HELP)
     train.add_argument("--k", dest="n_neighbors", type=int, default=argparse.SUPPRESS, metavar="K", help="default: 20")
     train.add_argument("--lambda", dest="reg_weight", type=float, default=argparse.SUPPRESS, metavar="L", help="default: 5")
@@ -138,47 +137,16 @@ def build_parser() -> argparse.ArgumentParser:
 
     encode = actions.add_parser("encode", help="compute features into the cache", formatter_class=raw, epilog=_EXAMPLES)
     encode.add_argument("folder", help="folder, .zip or demo:NAME")
-    _add_encoding(encode)
+    add_encoding(encode)
     encode.set_defaults(run=commands.run_encode)
 
-    _add_pretrain(actions.add_parser("pretrain", help="learn features", description=_PRETRAIN_HELP, formatter_class=raw))
+    add_pretrain(actions.add_parser("pretrain", help="learn features", description=_PRETRAIN_HELP, formatter_class=raw))
 
     methods = actions.add_parser("methods", help="list the selection methods")
     methods.set_defaults(run=commands.run_methods)
     encoders = actions.add_parser("encoders", help="list the encoders")
     encoders.set_defaults(run=commands.run_encoders)
     return parser
-
-
-def _add_pretrain(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", help="folder, .zip or demo:NAME")
-    parser.add_argument("--out", metavar="FILE", help="NAME.safetensors: write it there too (default: NAME is the folder's)")
-    parser.add_argument("--resume", action="store_true", help="go on after the last finished epoch instead of beginning anew")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
-    parser.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
-    parser.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
-    group = parser.add_argument_group("training", argument_default=argparse.SUPPRESS)
-    group.add_argument("--method", choices=("simclr", "moco"), help="default: simclr")
-    group.add_argument("--backbone", choices=("mini", "resnet18-32"), help="the latter wants a GPU (default: mini)")
-    group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 100")
-    group.add_argument("--batch-size", type=int, metavar="B", help="images per step, two views each (default: 256)")
-    group.add_argument("--learning-rate", type=float, metavar="R", help="of SGD (default: 0.12)")
-    group.add_argument("--temperature", type=float, metavar="T", help="of the similarities (default: 0.2)")
-    parser.set_defaults(run=commands_pretrain.run_pretrain)
-
-
-def _add_encoding(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("features")
-    group.add_argument(
-        "--encoder", metavar="NAME", help="see `encoders` (default: a network whose weights are here, else bundled:mini)"
-    )
-    group.add_argument("--device", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
-    group.add_argument(
-        "--precision", choices=("float32", "bfloat16"), help="bfloat16 changes the third digit (default: float32)"
-    )
-    group.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
-    group.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
 
 
 def _preset_name(text: str) -> str:
@@ -264,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("error: " + spelled_out(" ".join(str(error).split("\n"))))
         return _with_what_is_left(2)
     except (KeyboardInterrupt, Cancelled):
-        say("\ninterrupted; finished parts are in the cache and the next run goes on from there")
+        say("\ninterrupted; finished parts are in the cache, and the same command goes on from there (without --restart)")
         return _with_what_is_left(130)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         return _with_what_is_left(BROKEN_PIPE)

@@ -11,16 +11,53 @@ from contextlib import contextmanager
 from .cli_streams import can_write, put, say
 from .comparison import Comparison
 from .metrics import METRICS
-from .types import Features, Progress
+from .names import spelled_out
+from .types import ImageSet, Progress
+
+MAX_LINES = 20
 
 
-def say_notes(features: Features, notes: Iterable[str]) -> None:
+def say_notes(notes: Iterable[str]) -> None:
     """What a user should know about a run that went well; a run that did not says only its error."""
-    problems = features.images.problems
-    if problems:
-        say(f"note: {len(problems)} files could not be used, e.g. {problems[0].path!r}: {problems[0].cause}")
     for note in notes:
-        say(f"note: {note}")
+        say(f"note: {spelled_out(note)}")
+
+
+def say_problems(images: ImageSet, listed_in: str | None) -> None:
+    """Files that could not be used, and those that are worth a look, each with its cause.
+
+    Args:
+        images: with their problems and notes.
+        listed_in: file that lists them all, or None.
+    """
+    where = f"see {listed_in}" if listed_in is not None else "--problems FILE.csv lists them all"
+    problems = [f"{problem.path}: {problem.cause}" for problem in images.problems]
+    notes = [f"{note.path}: {note.text}" for note in images.notes]
+    _say_lines(problems, "file could not be used" if len(problems) == 1 else "files could not be used", where)
+    _say_lines(notes, "note on a file that is used" if len(notes) == 1 else "notes on files that are used", where)
+
+
+def _say_lines(lines: Sequence[str], what: str, where: str) -> None:
+    if lines:
+        say(f"note: {len(lines):,} {what}:")
+    for line in lines[:MAX_LINES]:
+        say(f"  {spelled_out(line)}")
+    if len(lines) > MAX_LINES:
+        say(f"  and {len(lines) - MAX_LINES:,} more, {where}")
+
+
+def how_it_begins(done: int, *, finished: bool) -> str:
+    """What to say of a training before it goes on, or is read back.
+
+    Args:
+        done: epochs that an earlier run has finished.
+        finished: whether these are all.
+    """
+    if finished:
+        return "this training was finished before and is read back; --restart trains anew"
+    if done:
+        return f"going on after epoch {done}; --restart begins anew"
+    return "there is no unfinished training with these settings; beginning anew"
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from .artefacts import load_or_draw_map, load_or_find_neighbors
+from .cli_files import report_problems
+from .cli_folders import refuse_unwritable, title_of
 from .cli_inputs import cache_dir_of, features_of, method_params, views_of
 from .cli_output import print_rows, progress_bar, say_notes, score_table
 from .cli_streams import put, say
@@ -21,6 +23,7 @@ def run_compare(options: argparse.Namespace) -> None:
     methods = [name.strip() for name in options.methods.split(",") if name.strip()]
     whole_number(options.seeds, "--seeds", 1)
     whole_number(options.seed, "--seed", 0)
+    refuse_unwritable(options.report, "--report")
     params = method_params(options, methods)
     features = features_of(options.folder, options)
     k = max(50, *(made.n_neighbors for made in params.values())) if params else 50
@@ -39,9 +42,10 @@ def run_compare(options: argparse.Namespace) -> None:
             on_progress=on_progress,
         )
     notes = dict.fromkeys(note for runs in comparison.selections.values() for run in runs for note in run.notes)
-    say_notes(features, notes)
+    report_problems(features.images, options, options.report)
+    say_notes(notes)
     put(score_table(comparison))
-    if options.report:
+    if options.report is not None:
         from .report import write_report
 
         say("drawing the map ..." if options.map == "pca" else "drawing the map with UMAP (a minute on first use) ...")
@@ -51,7 +55,7 @@ def run_compare(options: argparse.Namespace) -> None:
             comparison,
             drawn.xy,
             Path(options.report),
-            title=Path(options.folder).name,
+            title=title_of(options.folder, features.images),
             map_note=drawn.note,
             command=command,
         )
@@ -62,7 +66,7 @@ def run_encode(options: argparse.Namespace) -> None:
     """`encode`: compute or find the features and say what they are."""
     features = features_of(options.folder, options)
     images = features.images
-    say_notes(features, ())
+    report_problems(images, options, None)
     put(f"images       {len(features):,}")
     put(f"dimensions   {features.values.shape[1]}")
     put(f"encoder      {features.encoder}")

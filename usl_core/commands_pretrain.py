@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .cli_files import report_problems
+from .cli_folders import lasting, refuse_unwritable, title_of
 from .cli_inputs import cache_dir_of
-from .cli_output import progress_bar
+from .cli_output import how_it_begins, progress_bar, say_notes
 from .cli_streams import put, say
 from .errors import UslError
 from .names import duration_text
@@ -27,26 +28,28 @@ _COLUMNS = {"epoch": 6, "loss": 9, "knn_accuracy": 13, "spread": 8, "seconds": 9
 def run_pretrain(options: argparse.Namespace) -> None:
     """`pretrain`: train, tell after every epoch, and keep the network as an encoder."""
     from .encoder_trained import PREFIX, check_name, encoders_dir
+    from .export import write_atomically
     from .pretrain.encoder import estimate, pretrain_encoder, record_of
 
     whole_number(options.seed, "--seed", 0)
     params = PretrainParams(**{name: getattr(options, name) for name in SETTINGS if hasattr(options, name)})
-    out = Path(options.out) if options.out else None
+    out = Path(options.out) if options.out is not None else None
     name = _name(options.folder, out)
     check_name(name)
     images = _images(options)
     record = record_of(images, params, options.seed, cache_dir_of(options))
-    if not options.resume:
+    if options.restart:
         record.forget()
     done = record.epochs()
-    if options.resume:
-        after = f"going on after epoch {len(done)}"
-        say(after if done else "there is no unfinished training with these settings; beginning anew")
-    if to_go := params.n_epochs - len(done):
+    to_go = params.n_epochs - len(done)
+    if done or options.resume:
+        say(how_it_begins(len(done), finished=to_go == 0))
+    if to_go:
         with progress_bar("estimate", options) as on_progress:
             found = estimate(images, params, device=options.device, on_progress=on_progress)
         whole = duration_text(found.reading + found.epoch * to_go)
         say(f"an epoch takes about {duration_text(found.epoch)} here, everything {whole}")
+    report_problems(images, options, None)
     put("".join(f"{column:>{width}}" for column, width in _COLUMNS.items()))
     for report in done:
         _tell(report)
@@ -56,19 +59,18 @@ def run_pretrain(options: argparse.Namespace) -> None:
             name,
             params,
             seed=options.seed,
-            source=Path(options.folder.removeprefix(DEMO_PREFIX)).name,
+            source=title_of(options.folder, images),
             device=options.device,
             cache_dir=cache_dir_of(options),
             on_epoch=_tell,
             on_progress=on_progress,
         )
-    for note in trained.notes:
-        say(f"note: {note}")
+    say_notes(trained.notes)
     say(f"exported {card.name}, {card.size_mb:.1f} MB; use it with --encoder {card.name}")
     if out is not None:
         stem = card.name.removeprefix(PREFIX)
         for suffix in (".safetensors", ".json"):
-            shutil.copyfile(encoders_dir() / f"{stem}{suffix}", out.with_suffix(suffix))
+            write_atomically(out.with_suffix(suffix), (encoders_dir() / f"{stem}{suffix}").read_bytes())
         say(f"wrote {out.with_suffix('.safetensors')} and {out.with_suffix('.json').name}")
 
 
@@ -88,11 +90,12 @@ def _name(folder: str, out: Path | None) -> str:
     from .encoder_trained import name_for
 
     if out is None:
-        return name_for(Path(folder.removeprefix(DEMO_PREFIX)).stem)
+        return name_for(Path(lasting(folder).removeprefix(DEMO_PREFIX)).stem)
     if out.suffix != ".safetensors":
         raise UslError(f"--out must end in .safetensors but is {str(out)!r}")
     if not out.parent.is_dir():
         raise UslError(f"--out names the folder {str(out.parent)!r}, which does not exist; make it first")
+    refuse_unwritable(str(out.parent), "--out")
     return out.stem
 
 

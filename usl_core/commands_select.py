@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from .artefacts import load_or_find_neighbors
-from .cli_files import write_picks
+from .cli_files import report_problems, write_picks
+from .cli_folders import recorded_folder, refuse_unwritable
 from .cli_inputs import cache_dir_of, features_of, listed_rows, method_params, refuse_beside_record, views_of
 from .cli_output import progress_bar, say_notes
 from .cli_streams import put, say
@@ -23,7 +24,8 @@ def run_select(options: argparse.Namespace) -> None:
     record = load_run_record(options.record) if options.record else None
     if record:
         refuse_beside_record(options)
-    folder = options.folder or (record.folder if record else None)
+    refuse_unwritable(options.out, "--out")
+    folder = options.folder or (recorded_folder(record, options.record) if record else None)
     if folder is None:
         raise UslError("name the folder to select from, or a run to repeat with --from run.json")
     budget = record.budget if record else options.budget
@@ -55,8 +57,9 @@ def run_select(options: argparse.Namespace) -> None:
         )
     if record:
         record.check_picks(selection)
-    say_notes(features, [*notes, *selection.notes])
-    if options.out:
+    report_problems(features.images, options, options.out)
+    say_notes([*notes, *selection.notes])
+    if options.out is not None:
         written = write_picks(selection, features, graph, options, folder, method, k, labelled, vetoed, record)
         say(f"wrote {', '.join(written)} to {options.out}")
     for index in selection.indices:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .artefacts import load_or_find_neighbors
-from .cli_files import write_picks
+from .cli_files import report_problems, write_picks
+from .cli_folders import refuse_unwritable
 from .cli_inputs import cache_dir_of, features_of, listed_rows, method_params, views_of
-from .cli_output import progress_bar, say_notes
+from .cli_output import how_it_begins, progress_bar, say_notes
 from .cli_streams import put, say
 from .errors import UslError
 from .types import Features
@@ -24,6 +25,7 @@ def run_train(options: argparse.Namespace) -> None:
     """`train-uslt`: train, tell after every epoch, and write picks and history."""
     from .encoder_torchvision import find_device
     from .encoder_trained import check_name
+    from .export import write_atomically
     from .selection.uslt import selection_of
     from .uslt.records import TrainingRecord
     from .uslt.reports import HISTORY_COLUMNS, EpochReport, history_csv
@@ -35,6 +37,7 @@ def run_train(options: argparse.Namespace) -> None:
         check_name(options.export)
     if finetune and options.preset is None:  # the settings of the formulas were made for cached features
         options.preset = "published"
+    refuse_unwritable(options.out, "--out")
     params = method_params(options, ["usl-t"])["usl-t"]
     assert isinstance(params, UsltParams)
     if finetune and find_device(options.device or "auto").type == "cpu":
@@ -55,34 +58,33 @@ def run_train(options: argparse.Namespace) -> None:
         mode=options.mode,
         cache_dir=cache_dir_of(options),
     )
+    if options.restart:
+        record.forget()
     finished = record.load()
-    if finished is not None:
-        say("this training was finished before and is read back")
-    elif options.resume:
-        done = len(record.epochs())
-        say(f"going on after epoch {done}" if done else "there is no unfinished training with these settings; beginning anew")
-    else:
-        record.forget_epochs()
+    done = finished.history if finished is not None else record.epochs()
+    if done or options.resume:
+        say(how_it_begins(len(done), finished=finished is not None))
     columns = [name for name in HISTORY_COLUMNS if name not in _ONLY_WITH_CLASSES or features.images.labels is not None]
+    report_problems(features.images, options, options.out)
     put(" ".join(f"{name:>18}" for name in columns))
 
     def tell(report: EpochReport) -> None:
         put(" ".join(f"{getattr(report, name):>18.5g}" for name in columns), at_once=True)
 
-    for report in finished.history if finished is not None else record.epochs():
+    for report in done:
         tell(report)
     with progress_bar("usl-t", options) as on_progress:
         training = record.train(graph, views, device=options.device or "auto", on_epoch=tell, on_progress=on_progress)
     selection = selection_of(training)
-    say_notes(features, [*notes, *selection.notes])
+    say_notes([*notes, *selection.notes])
     for alarm in alarms(training.history, params):
         say(f"note: {alarm.seen} {alarm.remedy}")
-    if options.out:
+    if options.out is not None:
         written = write_picks(
             *(selection, features, graph, options, options.folder, "usl-t", params.n_neighbors, labelled, vetoed),
             repeatable=not finetune,
         )
-        (Path(options.out) / "history.csv").write_bytes(history_csv(training.history))
+        write_atomically(Path(options.out) / "history.csv", history_csv(training.history))
         say(f"wrote {', '.join([*written, 'history.csv'])} to {options.out}")
     if options.export is not None:
         _export(options.export, features, training)

@@ -1,33 +1,25 @@
 """Picks -> files: picks.csv for people and spreadsheets, picks.npy for programs, run.json for repeating the run,
-and the picked images themselves in a .zip archive.
-
-Paths are written exactly as they are, quoted where CSV asks for it: whoever reads the file must find the images again. A
-name that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or `@`) is therefore not changed either;
-import such a file with the column type "text". Bytes of a name that are not UTF-8 come back as they were.
-"""
+and the picked images themselves in a .zip archive."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-import math
 import secrets
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from .density import log_density
 from .errors import UslError
+from .export_tables import PickRow, picks_csv, picks_table, problems_csv
 from .images import read_bytes
 from .run_records import RunRecord, load_run_record, run_record
 from .types import Features, ImageSet, Neighbors, Progress, Selection
-from .validation import index_set, same_images
+from .validation import index_set
 
 __all__ = [
     "PickRow",
@@ -36,6 +28,7 @@ __all__ = [
     "picks_csv",
     "picks_npy",
     "picks_table",
+    "problems_csv",
     "run_json",
     "run_record",
     "write_atomically",
@@ -44,67 +37,6 @@ __all__ = [
     "write_picks_zip",
     "write_run_record",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PickRow:
-    """One line of picks.csv; the names of the fields are its header.
-
-    Args:
-        rank: from 1.
-        path: relative to the image set's folder, forward slashes.
-        index: row of the features.
-        method: that ran.
-        seed: of the method.
-        cluster: of the pick, None where the method has none.
-        label: class name, None without labels.
-        density: log p(i), the kNN density estimate from the mean distance (natural logarithm).
-        score: the method's own, None where it has none.
-    """
-
-    rank: int
-    path: str
-    index: int
-    method: str
-    seed: int
-    cluster: int | None
-    label: str | None
-    density: float
-    score: float | None
-
-
-def picks_table(selection: Selection, features: Features, neighbors: Neighbors, n_neighbors: int = 20) -> list[PickRow]:
-    """The picks in rank order with what is known about each.
-
-    Args:
-        selection: the picks.
-        features: what was selected from.
-        neighbors: the kNN graph of the same images.
-        n_neighbors: k of the density.
-
-    Raises:
-        UslError: arguments that do not belong together.
-    """
-    same_images(neighbors, len(features))
-    index_set(selection.indices, len(features), "selection")
-    images = features.images
-    log_p = log_density(neighbors, n_neighbors, dim=features.values.shape[1])
-    return [
-        PickRow(
-            rank=rank,
-            path=images.paths[index],
-            index=int(index),
-            method=selection.method,
-            seed=int(selection.seed),
-            cluster=int(cluster) if cluster >= 0 else None,
-            label=None if images.labels is None else images.class_names[images.labels[index]],
-            density=float(log_p[index]),
-            score=None if math.isnan(score) else float(score),
-        )
-        for rank, (index, cluster, score) in enumerate(
-            zip(selection.indices, selection.clusters, selection.scores, strict=True), start=1
-        )
-    ]
 
 
 def write_picks_csv(
@@ -116,19 +48,6 @@ def write_picks_csv(
         UslError: as `picks_table`, or the file cannot be written.
     """
     write_atomically(path, picks_csv(selection, features, neighbors, n_neighbors))
-
-
-def picks_csv(selection: Selection, features: Features, neighbors: Neighbors, n_neighbors: int = 20) -> bytes:
-    """picks.csv: RFC 4180, UTF-8, full precision, empty where something is unknown. Arguments as for `picks_table`.
-
-    Raises:
-        UslError: as `picks_table`.
-    """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow([field.name for field in fields(PickRow)])
-    writer.writerows(astuple(row) for row in picks_table(selection, features, neighbors, n_neighbors))
-    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def write_picks_npy(path: Path | str, selection: Selection) -> None:

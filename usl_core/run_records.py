@@ -18,6 +18,7 @@ import numpy as np
 from . import __version__
 from .errors import UslError
 from .json_fields import JsonFields
+from .regular_files import read_regular
 from .selection import method_cards
 from .selection.context import RULES
 from .store import fingerprint
@@ -25,6 +26,7 @@ from .types import Features, ImageSet, Selection
 
 FORMAT = 2
 """1: recorded before copies counted as one image; see `selection.context.RULES`, which have the same numbers."""
+_MAX_BYTES = 1 << 30
 _LIBRARIES = ("numpy", "faiss-cpu", "scikit-learn", "pillow")
 _IF_LOADED = ("torch", "torchvision")
 
@@ -34,7 +36,7 @@ class RunRecord:
     """A run that was written down.
 
     Args:
-        folder: what was selected from, as the user gave it.
+        folder: what was selected from; in records of earlier versions it may be relative to the working directory of then.
         method: what `select` was asked for.
         budget: m.
         seed: of the method.
@@ -97,7 +99,7 @@ class RunRecord:
     def _changed(self, images: ImageSet) -> UslError:
         return UslError(
             f"the usable images in {images.root} have changed since the run ({self.n} then, {len(images)} now), so it cannot "
-            "be repeated; restore them, or start a new run without --from"
+            "be repeated; restore them, name the run's folder if this is another one, or start a new run without --from"
         )
 
     def check_picks(self, selection: Selection) -> None:
@@ -146,7 +148,7 @@ def run_record(
     Args:
         selection: what came out.
         features: what it was selected from.
-        folder: as the user gave it.
+        folder: under a name that will find it again, best an absolute path.
         split: the split that was selected from; None: all of the folder.
         method: as asked for; default: the method that ran.
         labelled: rows that had a label.
@@ -181,6 +183,8 @@ def run_record(
         },
         "versions": versions(),
         "notes": list(selection.notes),
+        "problems": [asdict(problem) for problem in features.images.problems],
+        "image_notes": [asdict(note) for note in features.images.notes],
     }
 
 
@@ -191,8 +195,8 @@ def load_run_record(path: Path | str) -> RunRecord:
         UslError: it cannot be read, or a field is missing or wrong; the message names it.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = json.loads(read_regular(path, _MAX_BYTES).decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON, no regular file
         raise UslError(f"{path} is no readable run record: {error}") from error
     if not isinstance(document, dict) or document.get("format") not in range(1, FORMAT + 1):
         raise UslError(f"{path} is no run record of format 1 to {FORMAT}; write one with: select ... --out DIR")

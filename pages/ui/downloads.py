@@ -49,15 +49,17 @@ def show(choices: Choices, made: Prepared, selections: Mapping[str, Selection], 
 def _files(choices: Choices, made: Prepared, selection: Selection, method: str) -> None:
     k = choices.params.n_neighbors
 
-    def table() -> bytes:
-        return picks_csv(selection, made.features, made.neighbors, k)
+    def table(spreadsheet: bool) -> bytes:
+        return picks_csv(selection, made.features, made.neighbors, k, spreadsheet=spreadsheet)
 
     def record() -> bytes:
         folder, split = without_split(made.source)
         return run_json(run_record(selection, made.features, folder=folder, split=split, method=method))
 
     with st.container(horizontal=True):
-        offered.link("picks.csv", table, "Rank, path, row, cluster, class, density and score of each pick.")
+        about = "Rank, path, row, cluster, class, density and score of each pick"
+        offered.link("picks.csv", lambda: table(False), f"{about}; every path exactly.")
+        offered.link("picks-spreadsheet.csv", lambda: table(True), f"{about}, for Excel and the like, which run no name in it.")
         offered.link("picks.npy", lambda: picks_npy(selection), "The picked rows in rank order, for NumPy.")
         offered.link("run.json", record, "Everything that repeats the run: python -m usl_core select --from run.json")
 

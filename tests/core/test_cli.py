@@ -316,7 +316,7 @@ def test_train_uslt_resumes_after_an_interruption(tmp_path, capsys, monkeypatch)
     assert main([*UNTIL_THEN, *cache]) == 130
     monkeypatch.setattr(train.FrozenTraining, "run_epoch", real)
     capsys.readouterr()
-    assert main([*UNTIL_THEN, *cache, "--resume"]) == 0
+    assert main([*UNTIL_THEN, *cache]) == 0
     said = capsys.readouterr()
     assert "going on after epoch 2" in said.err
     resumed = [line.split()[:6] for line in said.out.splitlines()]
@@ -324,8 +324,29 @@ def test_train_uslt_resumes_after_an_interruption(tmp_path, capsys, monkeypatch)
     assert [line.split()[:6] for line in capsys.readouterr().out.splitlines()] == resumed
     assert main([*UNTIL_THEN, *cache, "--resume"]) == 0
     said = capsys.readouterr()
-    assert "finished before" in said.err
+    assert "finished before and is read back; --restart trains anew" in said.err
     assert [line.split()[:6] for line in said.out.splitlines()] == resumed
+
+
+def test_a_training_begins_anew_where_that_is_asked_for(tmp_path, capsys, monkeypatch):
+    from usl_core.uslt import train
+
+    usual = [*UNTIL_THEN, "--cache-dir", str(tmp_path)]
+    epochs = []
+    real = train.FrozenTraining.run_epoch
+
+    def counted(self, on_progress):
+        epochs.append(self.epoch + 1)
+        return real(self, on_progress)
+
+    monkeypatch.setattr(train.FrozenTraining, "run_epoch", counted)
+    for words, trained in (([], 3), ([], 0), (["--resume"], 0), (["--restart"], 3), ([], 0), (["--seed", "1"], 3)):
+        epochs.clear()
+        assert run(*usual, *words) == 0
+        assert len(epochs) == trained, words
+        assert ("finished before" in capsys.readouterr().err) == (trained == 0)
+    assert run(*usual, "--resume", "--restart") == 2
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_usl_t_can_be_selected_compared_and_repeated(tmp_path, capsys):

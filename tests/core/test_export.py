@@ -23,6 +23,7 @@ from usl_core.export import (
     picks_csv,
     picks_npy,
     picks_table,
+    problems_csv,
     run_json,
     run_record,
     write_picks_csv,
@@ -31,10 +32,11 @@ from usl_core.export import (
     write_run_record,
 )
 from usl_core.images import scan
+from usl_core.names import unguarded
 from usl_core.neighbors import find_neighbors
 from usl_core.selection import select
 from usl_core.selection.usl import UslParams
-from usl_core.types import Features, ImageSet, Neighbors, Problem, Selection
+from usl_core.types import Features, ImageSet, Neighbors, Note, Problem, Selection
 from usl_core.validation import unit_rows
 
 HEADER = "rank,path,index,method,seed,cluster,label,density,score"
@@ -153,6 +155,36 @@ def test_npy_holds_the_rows_in_rank_order(features, tmp_path):
     loaded = np.load(tmp_path / "picks.npy", allow_pickle=False)
     assert loaded.dtype == np.int64
     assert loaded.tolist() == [4, 0, 3, 11, 7]
+
+
+def test_the_variant_for_spreadsheets_runs_nothing_and_comes_back(features, graph):
+    content = picks_csv(all_of(features), features, graph, 3, spreadsheet=True)
+    assert content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert list(rows[0]) == HEADER.replace("path", "path_as_text").split(",")
+    exact = list(
+        csv.DictReader(io.StringIO(picks_csv(all_of(features), features, graph, 3).decode(errors="ignore"), newline=""))
+    )
+    for row, plain, name in zip(rows, exact, NAMES, strict=True):
+        assert not row["path_as_text"].lstrip(' "').startswith(("=", "+", "-", "@"))
+        assert unguarded(row["path_as_text"]) == name.encode("utf-8", "backslashreplace").decode()
+        assert row["label"] == plain["label"]
+        assert row["density"] == plain["density"], "a negative number is no formula"
+    risky = replace(features, images=replace(features.images, class_names=("=1+1", "-dog")))
+    text = picks_csv(all_of(risky), risky, graph, 3, spreadsheet=True).decode("utf-8-sig")
+    assert {row["label"] for row in csv.DictReader(io.StringIO(text, newline=""))} == {"'=1+1", "'-dog"}
+
+
+def test_problems_are_listed_exactly_and_for_spreadsheets(features):
+    notes = (Note("-1.png", "its range was guessed"),)
+    images = replace(features.images, problems=(Problem("=x\n.png", "it is damaged"),), notes=notes)
+    assert problems_csv(images) == (
+        b'kind,path,cause\r\nproblem,"=x\n.png",it is damaged\r\nnote,-1.png,its range was guessed\r\n'
+    )
+    spreadsheet = problems_csv(images, spreadsheet=True)
+    assert spreadsheet.startswith(
+        b"\xef\xbb\xbfkind,path_as_text,cause\r\nproblem,\"'=x\n.png\",it is damaged\r\nnote,'-1.png,"
+    )
 
 
 def test_what_does_not_belong_together_is_refused(features, graph):

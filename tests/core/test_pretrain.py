@@ -587,11 +587,18 @@ def test_the_command_trains_goes_on_and_writes(folder, encoders, tmp_path, capsy
         assert (tmp_path / name).read_bytes() == (encoders / name).read_bytes()
     card = json.loads((tmp_path / "mine.json").read_text())
     assert card["network"] == "mini"
-    status, again, err = run(*usual, "--epochs", "2", "--resume", "--out", str(tmp_path / "mine.safetensors"), capsys=capsys)
+    status, again, err = run(*usual, "--epochs", "2", "--out", str(tmp_path / "mine.safetensors"), capsys=capsys)
     assert status == 0
     assert again == out
-    assert "going on after epoch 2" in err
+    assert "this training was finished before and is read back" in err
     assert json.loads((tmp_path / "mine.json").read_text())["digest"] == card["digest"]
+    status, longer, err = run(*usual, "--epochs", "3", capsys=capsys)
+    assert (status, len(longer.splitlines())) == (0, 4)
+    assert "finished before" not in err, "other settings are another training"
+    status, _, err = run(*usual, "--epochs", "2", "--restart", capsys=capsys)
+    assert status == 0
+    assert "an epoch takes about" in err
+    assert "finished before" not in err
     assert main(["select", str(folder), "-m", "4", "--encoder", "trained:mine", "--cache-dir", str(tmp_path / "c"), "-q"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
 

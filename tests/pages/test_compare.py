@@ -404,13 +404,15 @@ def test_offered_files_follow_the_page_and_go_with_the_session(app, digits):
 
     open_compare(app, m="12").fine()
     before = offered()
-    assert set(before) == {"picks.csv", "picks.npy", "run.json"}
+    assert set(before) == {"picks.csv", "picks-spreadsheet.csv", "picks.npy", "run.json"}
     for budget in (12, 9):
         if budget != 12:
             app.widget("number_input", "m").set_value(budget).run()
         picked = usl.select(digits.features, budget, "usl", neighbors=digits.neighbors)
         answers = {name: client.get(f"/{address}") for name, address in before.items()}
         assert answers["picks.csv"].content == picks_csv(picked, digits.features, digits.neighbors, 20)
+        spreadsheet = picks_csv(picked, digits.features, digits.neighbors, 20, spreadsheet=True)
+        assert answers["picks-spreadsheet.csv"].content == spreadsheet
         assert np.load(io.BytesIO(answers["picks.npy"].content)).tolist() == picked.indices.tolist()
         assert json.loads(answers["run.json"].content)["budget"] == budget
         assert all(f'attachment; filename="{name}"' == got.headers["content-disposition"] for name, got in answers.items())

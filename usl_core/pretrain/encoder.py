@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..encoder_trained import TrainedCard, check_name
+from ..store import fingerprint
 from ..types import ImageSet, Progress
 from .judge import judge_sample
 from .params import PretrainParams
@@ -37,7 +38,9 @@ class Estimate:
 
 def record_of(images: ImageSet, params: PretrainParams, seed: int = 0, cache_dir: Path | None = None) -> PretrainRecord:
     """Where the training of these images with these settings is kept, be it there or not."""
-    return PretrainRecord(images.fingerprint, params, seed, cache_dir)
+    # Of labels nothing is learned, but the accuracies in the reports are theirs.
+    name = images.fingerprint if images.labels is None else fingerprint(images.fingerprint, images.labels)
+    return PretrainRecord(name, params, seed, cache_dir)
 
 
 def pretrain_encoder(

@@ -159,6 +159,11 @@ class TrainingRecord:
         self._epochs.discard()
         self._states.discard()
 
+    def forget(self) -> None:
+        """Throw away a finished training too."""
+        self.forget_epochs()
+        self._store.discard(KIND, self.key)
+
     def _resumable(self) -> tuple[list[EpochReport], State] | None:
         """The newest state that is intact and has all its reports; of two states one may have been cut off."""
         reports = self.epochs()

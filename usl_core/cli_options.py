@@ -1,0 +1,71 @@
+"""Options that several commands share, and those of `pretrain`."""
+
+from __future__ import annotations
+
+import argparse
+
+from . import commands_pretrain
+
+
+def add_lists(parser: argparse.ArgumentParser) -> None:
+    """--labelled and --vetoed."""
+    parser.add_argument(
+        "--labelled", metavar="FILE", help="images that have a label already: paths, one a line, or a table with a column path"
+    )
+    parser.add_argument("--vetoed", metavar="FILE", help="images that must not be picked, in the same form")
+
+
+def add_pretrain(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `pretrain`."""
+    parser.add_argument("folder", help="folder, .zip or demo:NAME")
+    parser.add_argument("--out", metavar="FILE", help="NAME.safetensors: write it there too (default: NAME is the folder's)")
+    add_beginning(parser)
+    add_problems(parser)
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
+    parser.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
+    parser.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
+    group = parser.add_argument_group("training", argument_default=argparse.SUPPRESS)
+    group.add_argument("--method", choices=("simclr", "moco"), help="default: simclr")
+    group.add_argument("--backbone", choices=("mini", "resnet18-32"), help="the latter wants a GPU (default: mini)")
+    group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 100")
+    group.add_argument("--batch-size", type=int, metavar="B", help="images per step, two views each (default: 256)")
+    group.add_argument("--learning-rate", type=float, metavar="R", help="of SGD (default: 0.12)")
+    group.add_argument("--temperature", type=float, metavar="T", help="of the similarities (default: 0.2)")
+    parser.set_defaults(run=commands_pretrain.run_pretrain)
+
+
+def add_encoding(parser: argparse.ArgumentParser) -> None:
+    """How images become features, and what every run over them has."""
+    group = parser.add_argument_group("features")
+    group.add_argument(
+        "--encoder", metavar="NAME", help="see `encoders` (default: a network whose weights are here, else bundled:mini)"
+    )
+    group.add_argument("--device", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
+    group.add_argument(
+        "--precision", choices=("float32", "bfloat16"), help="bfloat16 changes the third digit (default: float32)"
+    )
+    group.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
+    add_problems(group)
+    group.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
+
+
+def add_beginning(parser: argparse.ArgumentParser) -> None:
+    """--restart and --resume."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--restart", action="store_true", help="begin anew, whatever earlier runs have done")
+    group.add_argument("--resume", action="store_true", help="go on after the last finished epoch, as is done anyway")
+
+
+def add_problems(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """--problems."""
+    parser.add_argument("--problems", metavar="FILE", help="list the files that could not be used there, in CSV")
+
+
+def add_spreadsheet(parser: argparse.ArgumentParser) -> None:
+    """--spreadsheet."""
+    parser.add_argument(
+        "--spreadsheet",
+        action="store_true",
+        help="write picks-spreadsheet.csv too, which opens right in Excel and runs nothing",
+    )
