@@ -42,10 +42,13 @@ _NETPBM = re.compile(rb"P[1-6Ff]\s(?:\s|#[^\r\n]*[\r\n])*[0-9]+\s+[0-9]+\s")
 _BMP_HEADERS = (b"\x0c", b"\x28", b"\x34", b"\x38", b"\x40", b"\x6c", b"\x7c")  # their lengths, by version
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2", b"mif3"}
+_JPEG_XL = "it is a JPEG XL image, which is not read; export it as JPEG or PNG"
+_JPEG_2000 = "it is a JPEG 2000 image, which is not read; convert it to PNG or JPEG"
 _UNREAD_HEADS = (
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "it is a JPEG XL image, which is not read; export it as JPEG or PNG"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "it is a JPEG 2000 image, which is not read; convert it to PNG or JPEG"),
-    (b"\xff\x4f\xff\x51", "it is a JPEG 2000 image, which is not read; convert it to PNG or JPEG"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", _JPEG_XL),
+    (b"\xff\x0a", _JPEG_XL),  # short, but no text begins like this
+    (b"\0\0\0\x0cjP  \r\n\x87\n", _JPEG_2000),
+    (b"\xff\x4f\xff\x51", _JPEG_2000),
     (b"8BPS", PROJECT),
     (b"gimp xcf", PROJECT),
     (b"FUJIFILMCCD-RAW", RAW),

@@ -109,16 +109,28 @@ class ZipReader:
             raise BadZip("it has no table of contents; it may be cut off")
         _, disk, _, _, _, size, offset = struct.unpack_from("<4s4H2L", tail, end)
         table_end = tail_at + end
-        before = self._at(max(table_end - _LOCATOR_64_BYTES - _END_64_BYTES, 0), _LOCATOR_64_BYTES + _END_64_BYTES)
-        if before[_END_64_BYTES:].startswith(_LOCATOR_64) and before.startswith(_END_64):
-            size, offset = struct.unpack_from("<2Q", before, 40)
-            table_end -= _LOCATOR_64_BYTES + _END_64_BYTES
+        end_64 = self._end_record_64(table_end)
+        if end_64 is not None:
+            table_end, size, offset = end_64
         elif disk != 0:
             raise BadZip("it is one of several parts; join them")
         shift = table_end - size - offset
         if shift < 0 or size > _MAX_TABLE_BYTES:
             raise BadZip("its table of contents does not lie where it should; it may be cut off")
         return self._at(table_end - size, size), shift
+
+    def _end_record_64(self, end: int) -> tuple[int, int, int] | None:
+        """Where the record of the end in 64 bits begins, and the two numbers in it, size and offset of the table, if any."""
+        locator_at = end - _LOCATOR_64_BYTES
+        locator = self._at(locator_at, _LOCATOR_64_BYTES) if locator_at >= _END_64_BYTES else b""
+        if not locator.startswith(_LOCATOR_64):
+            return None
+        # Mostly right before its locator, also where something precedes the archive; else it has fields of its own.
+        for at in (locator_at - _END_64_BYTES, struct.unpack_from("<Q", locator, 8)[0]):
+            record = self._at(at, _END_64_BYTES)
+            if record.startswith(_END_64) and len(record) == _END_64_BYTES:
+                return at, *struct.unpack_from("<2Q", record, 40)
+        return None
 
     def read(self, member: Member) -> bytes:
         """The contents of a member, checked.

@@ -50,6 +50,7 @@ def test_what_is_read_is_known_by_its_first_bytes(kind: str) -> None:
         (media(b"hevc", b"mif1"), "HEIC"),
         (media(b"crx ", b"isom"), "raw file"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
         (b"\xff\x4f\xff\x51\0\x2f", "JPEG 2000"),
         (b"8BPS\0\x01", "image editor"),

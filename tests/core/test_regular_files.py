@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import threading
@@ -155,3 +156,18 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
     again = os.open(tmp_path / "x", os.O_RDONLY)
     os.close(again)
     assert again == lowest
+
+
+def test_systems_without_these_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which has one of its own that keeps line ends as they are."""
+    for flag in ("O_NONBLOCK", "O_NOCTTY"):
+        monkeypatch.delattr(os, flag, raising=False)
+    monkeypatch.setattr(os, "O_BINARY", 0x8000, raising=False)
+    with monkeypatch.context() as patch:
+        importlib.reload(regular_files)
+        assert regular_files._FLAGS == os.O_RDONLY | 0x8000
+        patch.setattr(regular_files, "_FLAGS", os.O_RDONLY)
+        (tmp_path / "x").write_bytes(b"a\r\n")
+        assert regular_files.read_regular(tmp_path / "x", 10) == b"a\r\n"
+    monkeypatch.undo()
+    importlib.reload(regular_files)

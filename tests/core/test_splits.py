@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -184,6 +185,15 @@ def test_splits_are_kept(look: Callable[..., ImageSet], tmp_path: Path) -> None:
     part = subset(found, [0, 1])
     assert part.splits is not None
     assert (part.splits.tolist(), part.split_names) == ([0, 0], ("train",))
+
+
+def test_image_sets_that_earlier_versions_pickled(look: Callable[..., ImageSet]) -> None:
+    found = look("cat/1.png", "dog/1.png")
+    old = ImageSet.__new__(ImageSet)
+    old.__dict__.update({key: value for key, value in vars(found).items() if key not in ("splits", "split_names", "skipped")})
+    again = pickle.loads(pickle.dumps(old))
+    assert (again.paths, again.splits, again.split_names, again.skipped) == (found.paths, None, (), ())
+    assert subset(again, [0]).splits is None
 
 
 # --- sources and commands --------------------------------------------------------------------------------------------

@@ -195,8 +195,8 @@ def test_something_follows(look: Callable[[bytes], ImageSet]) -> None:
     assert look(packed(FILES) + b"\0" * 100).paths == tuple(FILES)
 
 
-def zip64(shift: int = 0) -> bytes:
-    """All numbers of an archive moved to where 64 bits are."""
+def zip64(shift: int = 0, more: bytes = b"") -> bytes:
+    """All numbers of an archive moved to where 64 bits are; `more` stands in fields of the makers."""
     data = picture(1)
     wide = struct.pack("<HHQQQ", 1, 24, len(data), len(data), 0)
     local = (
@@ -207,7 +207,7 @@ def zip64(shift: int = 0) -> bytes:
     )
     entry = b"PK\1\2" + struct.pack("<HHHHHHLLL", 45, 45, 0, 0, 0, 0x21, zlib.crc32(data), 2**32 - 1, 2**32 - 1)
     entry += struct.pack("<HHHHHLL", 5, len(wide), 0, 0, 0, 0, 2**32 - 1) + b"a.png" + wide
-    end64 = b"PK\6\6" + struct.pack("<QHHLLQQQQ", 44, 45, 45, 0, 0, 1, 1, len(entry), len(local))
+    end64 = b"PK\6\6" + struct.pack("<QHHLLQQQQ", 44 + len(more), 45, 45, 0, 0, 1, 1, len(entry), len(local)) + more
     locator = b"PK\6\7" + struct.pack("<LQL", 0, len(local) + len(entry) + shift, 1)
     end = b"PK\5\6" + struct.pack("<HHHHLLH", 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 2**32 - 1, 2**32 - 1, 0)
     return bytes(shift) + local + entry + end64 + locator + end
@@ -218,6 +218,11 @@ def test_zip64(look: Callable[[bytes], ImageSet], shift: int) -> None:
     data = zip64(shift)
     assert zipfile.ZipFile(io.BytesIO(data)).read("a.png") == picture(1), "the sample is right"
     found = look(data)
+    assert read_bytes(found, 0) == picture(1)
+
+
+def test_zip64_with_fields_of_the_makers(look: Callable[[bytes], ImageSet]) -> None:
+    found = look(zip64(more=b"\1\2\3\4 and so on"))
     assert read_bytes(found, 0) == picture(1)
 
 
