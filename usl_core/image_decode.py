@@ -32,6 +32,7 @@ MAX_FILE_BYTES = 2**28  # 256 MiB, since a file is read into memory as a whole
 MAX_PIXELS = 178_956_970  # what Pillow itself calls a decompression bomb: 512 MiB as RGB
 MAX_TIFF_PIXELS = 89_478_485  # beyond this Pillow's TIFF decoder, other than the rest, warns process-wide while it decodes
 _LARGE_PIXELS = 2**25  # images beyond this are decoded one at a time, or eight threads could take gigabytes
+_DEEP_WEIGHT = 8  # how many pixels of 8 bits one of a deep image takes as much memory as
 _THUMBNAIL_QUALITY = 85
 _ORIENTATION = 0x0112  # EXIF tag
 _EXTRA_SAMPLES = 338  # TIFF tag
@@ -81,7 +82,8 @@ def verify(data: bytes, turn: AbstractContextManager[object]) -> None:
     """
     with _plain_causes():
         opened = _opened(data)
-        with turn if opened.size[0] * opened.size[1] > _LARGE_PIXELS else nullcontext():
+        weight = _DEEP_WEIGHT if isinstance(opened, Deep) else 1
+        with turn if opened.size[0] * opened.size[1] * weight > _LARGE_PIXELS else nullcontext():
             if isinstance(opened, Deep):
                 picture(opened.read())
                 return

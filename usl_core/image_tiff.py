@@ -1,9 +1,9 @@
 """The samples of a TIFF as the file holds them, for every TIFF that Pillow would not give in full or not at all.
 
-Pillow decodes 8-bit samples rightly. Of 16-bit colours it drops the lower half, it takes 32-bit and 8-bit integers for others
-than they are, turns WhiteIsZero round in none of them, and knows neither 12-bit, 24-bit and 64-bit samples nor colours in
-floats. What it does have is libtiff, with every usual compression. So compressed bytes are handed to it as those of a grey
-8-bit image as wide as a row has bytes, and what the bytes mean is worked out here.
+Pillow decodes 8-bit samples rightly in the arrangements that it lists. Of 16-bit colours it drops the lower half, it takes
+32-bit and 8-bit integers for others than they are, turns WhiteIsZero round in none of them, and knows neither 12-bit, 24-bit
+and 64-bit samples nor colours in floats. What it does have is libtiff, with every usual compression. So compressed bytes are
+handed to it as those of a grey 8-bit image as wide as a row has bytes, and what the bytes mean is worked out here.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class DeepTiff:
         if _TILES not in self.tags:
             rows = min(int(self.tags.get(_ROWS, height)), height)
             return self._segments(number, -(-height // max(rows, 1)), rows, width, channels)[:height]
-        across, rows = int(self.tags[_TILE_WIDTH]), int(self.tags[_TILE_HEIGHT])
+        across, rows = int(self.tags.get(_TILE_WIDTH, 0)), int(self.tags.get(_TILE_HEIGHT, 0))
         n_across, n_down = -(-width // max(across, 1)), -(-height // max(rows, 1))
         values = self._segments(number, n_across * n_down, rows, across, channels)
         tiles = values.reshape(n_down, n_across, rows, across, channels).swapaxes(1, 2)
@@ -131,7 +131,7 @@ class DeepTiff:
         if rows < 1 or width < 1 or count * rows * row_bytes > _MAX_BYTES:
             raise UslError(f"its strips or tiles take nothing, or more than the limit of {_MAX_BYTES:,} bytes")
         first = plane * count
-        offsets = _numbers(self.tags[where])[first : first + count]
+        offsets = _numbers(self.tags.get(where, ()))[first : first + count]
         lengths = _numbers(self.tags.get(sizes, ()))[first : first + count] or (rows * row_bytes,) * len(offsets)
         if len(offsets) < count or len(lengths) < count:
             raise UslError("the TIFF is damaged: some of its strips or tiles are not listed")
@@ -173,12 +173,8 @@ def deep_tiff(data: bytes) -> DeepTiff | None:
     tags = {tag: directory[tag] for tag in _TAGS if tag in directory}
     bits, formats = _numbers(tags.get(_BITS, 1)), {_FORMATS.get(code) for code in _numbers(tags.get(_FORMAT, 1))}
     is_plain = max(bits, default=1) <= 8 and formats == {"u"} and not (is_big and order == ">")
-    if (
-        is_plain
-        or _WIDTH not in tags
-        or _HEIGHT not in tags
-        or tags.get(_COMPRESSION, 1) not in (UNCOMPRESSED, *DEFLATE, *BYTE_CODECS)
-    ):
+    is_unpacked_here = tags.get(_COMPRESSION, UNCOMPRESSED) in (UNCOMPRESSED, *DEFLATE, *BYTE_CODECS)
+    if not is_unpacked_here or _WIDTH not in tags or _HEIGHT not in tags or (is_plain and _pillow_reads(tags, bits, data[:2])):
         return None
     kind = formats.pop() if len(formats) == 1 else None
     if kind is None or len(set(bits)) > 1:
@@ -194,6 +190,22 @@ def deep_tiff(data: bytes) -> DeepTiff | None:
         n_samples=n_samples,
         photometric=int(tags.get(_PHOTOMETRIC, _GREY if n_samples < 3 else _RGB)),
     )
+
+
+def _pillow_reads(tags: Mapping[int, Any], bits: tuple[int, ...], prefix: bytes) -> bool:
+    """Whether Pillow knows an arrangement of samples of at most 8 bits, and decodes it rightly."""
+    from PIL.TiffImagePlugin import OPEN_INFO
+
+    n_samples, photometric, extra = tags.get(_SAMPLES, 1), tags.get(_PHOTOMETRIC, 0), _numbers(tags.get(_EXTRA, ()))
+    if n_samples == 1:
+        return True
+    separate = tags.get(_PLANAR, 1) == 2
+    if photometric not in _COLOURS:
+        return not separate
+    if extra and (separate or (photometric == _GREY and 1 in extra)):
+        return False  # it loses the opacity, or knows no way from it to RGB
+    bits = bits * n_samples if len(bits) == 1 else bits[:n_samples]
+    return (prefix, photometric, (1,), tags.get(_FILL_ORDER, 1), bits, extra) in OPEN_INFO
 
 
 def is_tiff(data: bytes) -> bool:

@@ -117,6 +117,32 @@ def test_ordinary_files_in_rare_arrangements() -> None:
             assert near(shown(tiff(values, **arrangement)), spread(values), 0), arrangement
 
 
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
+def test_ordinary_channels_in_every_arrangement(arrangement: dict[str, Any]) -> None:
+    for dtype in ("uint8", "uint16"):
+        values = noise((21, 19, 5), dtype)
+        share = values[..., -1:] / np.iinfo(dtype).max
+        white = 255 * (1 - share)
+        for count in (1, 3):
+            colours = spread(values[..., :count])
+            some = np.concatenate([values[..., :count], values[..., -1:]], axis=-1)
+            for meaning, expected in ((2, colours * share + white), (1, np.minimum(colours + white, 255)), (0, colours)):
+                data = tiff(some, tags={338: ("H", meaning)}, photometric=count - count // 3, **arrangement)
+                assert near(shown(data), np.rint(expected))
+            inverted = tiff(some, tags={338: ("H", 2)}, photometric=WHITE_IS_ZERO, **arrangement)
+            if count == 1:
+                assert near(shown(inverted), np.rint((255 - colours) * share + white))
+        ink = shown(tiff(values[..., :4], photometric=CMYK, **arrangement))
+        black = 255 - spread(values[..., 3:4])
+        assert near(ink, np.rint((255 - spread(values[..., :3])) * black / 255), 2)
+
+
+def test_less_than_a_byte_in_colours() -> None:
+    values = np.array([[[15, 0, 7], [0, 8, 15]]], np.uint8)
+    for separate in (False, True):
+        assert near(shown(tiff(values, bits=4, separate=separate)), values.astype(int) * 17)
+
+
 @pytest.mark.parametrize("bits", [9, 10, 11, 12, 13, 14, 15, 24])
 def test_the_depth_that_a_file_declares_is_its_range(bits: int) -> None:
     values = np.random.default_rng(bits).integers(0, 2**bits, (7, 5, 3), dtype=np.uint32)
@@ -237,6 +263,8 @@ def test_deep_files_are_turned_upright(value: int) -> None:
         (tiff(noise((2, 2, 1), "uint16"), photometric=PALETTE), "colours of kind 3"),
         (tiff(noise((2, 2, 1), "uint16"), photometric=32803), "colours of kind 32803"),
         (tiff(noise((2, 2, 1), "uint16"), tags={266: ("H", 2)}), "lowest bit first"),
+        (tiff(noise((2, 2, 3), "uint8"), photometric=8, separate=True), "colours of kind 8"),
+        (tiff(noise((2, 2, 3), "uint8"), photometric=6, separate=True), "colours of kind 6"),
         (tiff(noise((2, 2, 1), "uint16"), tags={259: ("H", 34887)}), "unusual kind"),
         (tiff(noise((2, 2, 1), "uint16"), compression=DEFLATE, tags={317: ("H", 9)}), "predictor"),
         (tiff(noise((9, 9, 1), "uint16"))[:-2], "cut off"),
