@@ -158,12 +158,23 @@ def test_imports_only_go_down():
         descend(name, ())
 
 
-@pytest.mark.parametrize("ground", ["errors", "types", "validation", "distances", "store", "regular_files"])
+@pytest.mark.parametrize("ground", ["errors", "types", "validation", "distances", "fingerprints", "disk", "regular_files"])
 def test_the_ground_floor_stands_on_nothing(ground):
     ground_floor = {"usl_core.errors", "usl_core.types", "usl_core.validation"}
-    below = {i.module for i in _imports(ROOT / "usl_core" / f"{ground}.py") if _top(i.module) == "usl_core" and not i.for_types}
-    modules = {_dotted(path) for path in CORE}
-    assert (below & modules) - {"usl_core"} <= ground_floor
+    assert _own_modules_below(ROOT / "usl_core" / f"{ground}.py") <= ground_floor
+
+
+@pytest.mark.parametrize(
+    "path", [*sorted((ROOT / "usl_core" / "cache").glob("*.py")), ROOT / "usl_core" / "store.py"], ids=_ids
+)
+def test_the_cache_stands_on_the_ground_floor(path):
+    below = {name for name in _own_modules_below(path) if not name.startswith("usl_core.cache")}
+    assert below <= {"usl_core.errors", "usl_core.disk", "usl_core.fingerprints"}
+
+
+def _own_modules_below(path: Path) -> set[str]:
+    imported = {i.module for i in _imports(path) if _top(i.module) == "usl_core" and not i.for_types}
+    return (imported & {_dotted(module) for module in CORE}) - {"usl_core"}
 
 
 def test_only_the_command_line_knows_the_command_line():

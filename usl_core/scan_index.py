@@ -149,10 +149,10 @@ def _remembered(store: Store, key: str, source: Source, listing: Listing) -> Ver
     """The verdicts of the last scan that still hold; anything odd about its record means none."""
     n = len(listing.names)
     verdicts = Verdicts(n)
-    entry = store.load(_KIND, key)
-    if entry is None:
-        return verdicts
     try:
+        entry = store.load(_KIND, key)
+        if entry is None:
+            return verdicts
         if entry.meta["stamp"] != source.stamp:
             return verdicts
         names = bytes(entry.arrays["names"]).decode().split("\0")
@@ -161,7 +161,7 @@ def _remembered(store: Store, key: str, source: Source, listing: Listing) -> Ver
         notes = {int(row): [str(text) for text in texts] for row, texts in entry.meta["notes"].items()}
         if stats.shape != (len(names), 4) or digests.shape != (len(names), DIGEST_BYTES):
             raise ValueError("its arrays do not fit together")
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, UslError) as error:
         log.warning("the record of the last scan is unusable (%s); every file is checked again", error)
         return verdicts
     row_of = {name: row for row, name in enumerate(names)}

@@ -1,35 +1,43 @@
-"""A content-addressed cache on disk: entries are atomic, verified when read, and memory-mapped.
+"""A content-addressed cache on disk: entries are atomic, verified when read, and memory-mapped where they are large.
 
-An entry is a folder `<kind>/<fingerprint>/` with one .npy file per array and `meta.json`, which holds a CRC-32 of each
-and of itself. An entry that is damaged in any way is a miss, never an error: whoever asked computes it again.
+An entry is a folder `<kind>/<fingerprint>/`, see `cache.entries`. One that is not there or is damaged is a miss: whoever asked
+computes it again. One that the system does not let be read (too many open files, no permission, a failing disk) is an error,
+since it is no less intact for that. Many processes may read, write and compute at once; `cache` says how they go round one
+another, and what happens when the directory grows beyond its limit.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import math
 import os
 import shutil
-import tempfile
 import time
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .cache import locks, upkeep
+from .cache.contents import PARTIAL, is_scratch, new_scratch
+from .cache.entries import Damaged, Entry, read_entry, write_entry
+from .cache.placing import ATTEMPTS, clear_away, is_being_replaced, mark_used, replace_folder, stamp_of
+from .disk import told_if_unwritable
 from .errors import UslError
+from .fingerprints import fingerprint
+
+__all__ = ["ENV_CACHE_DIR", "FORMAT_VERSION", "Entry", "Shards", "Store", "default_cache_dir", "fingerprint"]
 
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 3
 ENV_CACHE_DIR = "USL_CACHE_DIR"
-_ATTEMPTS = 10  # at replacing an entry that other processes replace at the same time
+_PAUSE = 0.01
+_POLL_SECONDS = 0.1
+_MARK_SECONDS = 60.0
 
 
 def default_cache_dir() -> Path:
@@ -42,100 +50,171 @@ def default_cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("usl-explorer", appauthor=False))
 
 
-def fingerprint(*parts: Any) -> str:
-    """A 128-bit hex digest of the parts: text, numbers, bytes, arrays, None, and tuples, lists and dicts of those.
-
-    Arrays count with dtype and shape, so equal bytes of another shape differ.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-
-    def add(part: Any) -> None:
-        if isinstance(part, np.ndarray):
-            digest.update(f"array:{part.dtype.str}:{part.shape};".encode())
-            digest.update(_buffer(part))
-        elif isinstance(part, np.generic):  # a parameter that came out of an array
-            add(part.item())
-        elif isinstance(part, bytes):
-            digest.update(f"bytes:{len(part)};".encode() + part)
-        elif isinstance(part, Mapping):
-            add([(key, part[key]) for key in sorted(part)])
-        elif isinstance(part, tuple | list):
-            digest.update(f"list:{len(part)};".encode())
-            for item in part:
-                add(item)
-        elif part is None or isinstance(part, str | bool | int | float):
-            text = repr(part).encode()
-            digest.update(f"{type(part).__name__}:{len(text)};".encode() + text)
-        else:
-            raise TypeError(f"cannot fingerprint a {type(part).__name__}")
-
-    for part in parts:
-        add(part)
-    return digest.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Arrays (read-only, memory-mapped) and the metadata saved with them."""
-
-    arrays: Mapping[str, np.ndarray]
-    meta: Mapping[str, Any]
-
-
 class Store:
     """The cache under one directory.
 
     Args:
         root: the directory; made when the first entry is saved. None means `default_cache_dir()`.
+
+    Raises:
+        UslError: `USL_CACHE_MAX_GB` is no size.
     """
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = default_cache_dir() if root is None else Path(root).expanduser()
+        upkeep.limit_bytes()
 
     def load(self, kind: str, key: str) -> Entry | None:
-        """The entry, or None if there is none or if it is damaged."""
-        return _read_entry(self.root / kind / key)
+        """The entry, or None if there is none or if it is damaged. It is in use as long as any of its arrays lives.
+
+        Raises:
+            UslError: there may be one, but the system does not let it be read.
+        """
+        return self._told(kind, key, arrays=True)
 
     def meta(self, kind: str, key: str) -> Mapping[str, Any] | None:
-        """The metadata of an entry, or None as for `load`; its arrays are not looked at."""
-        return _read_meta(self.root / kind / key)
+        """The metadata of an entry, or None as for `load`; its arrays are not looked at. Raises as `load`."""
+        entry = self._told(kind, key, arrays=False)
+        return None if entry is None else entry.meta
+
+    def _told(self, kind: str, key: str, *, arrays: bool) -> Entry | None:
+        upkeep.sweep_once(self.root.absolute())
+        folder = self.root / kind / key
+        try:
+            return self._load(folder, arrays)
+        except OSError as error:
+            raise UslError(
+                f"the cache entry {kind}/{key} in {self.root} cannot be read ({error.strerror or error}); nothing was changed: "
+                "mend that, or close other programs if they have too many files open, and try again"
+            ) from error
 
     def written(self, kind: str, key: str) -> int | None:
-        """When the entry was written, in ns; None if there is none. Another number means another entry."""
+        """When the entry was written, in ns; None if there is none. Another number means another entry.
+
+        Raises:
+            UslError: the system does not let it be seen.
+        """
+        folder = self.root / kind / key
         try:
-            return (self.root / kind / key / "meta.json").stat().st_mtime_ns
-        except OSError:
+            stamp = stamp_of(folder)
+            if stamp is not None and time.time() - folder.stat().st_mtime > _MARK_SECONDS:
+                mark_used(folder)
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            raise UslError(f"the cache entry {kind}/{key} in {self.root} cannot be seen ({error.strerror or error})") from error
+        return None if stamp is None else stamp[1]
 
     def save(self, kind: str, key: str, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any] | None = None) -> Entry:
         """Write an entry in one atomic step and return it as `load` would; an entry of that key with other contents goes.
 
+        What was not used for longest is evicted if the cache grows beyond its limit.
+
         Raises:
-            UslError: the cache directory cannot be written.
+            UslError: the cache directory cannot be written; of a full disk it says how much is needed.
         """
         target = self.root / kind / key
-        with _cannot_write(self.root):
+        needed = sum(array.nbytes for array in arrays.values())
+        with self._writing(needed):
             target.parent.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=f".{key[:8]}-", dir=target.parent))
-            try:
-                _write_entry(scratch, arrays, meta or {})
-                _replace_folder(scratch, target)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-        for _ in range(_ATTEMPTS):
-            entry = self.load(kind, key)
-            if entry is not None:
-                return entry
-            time.sleep(0.01)  # another writer is just replacing it
-        raise UslError(f"the cache entry just written under {self.root} cannot be read back; is the disk full?")
+            self._clear_left_over(target.parent)
+            with locks.uses(self.root).using(upkeep.use_name(target, self.root)):
+                self._write(target, arrays, meta or {})
+                entry = self.load(kind, key)
+                upkeep.budget(self.root).spend(needed)
+        if entry is None:  # somebody has thrown it away at once, with the folder that it is in
+            return Entry({name: _frozen(array) for name, array in arrays.items()}, json.loads(json.dumps(dict(meta or {}))))
+        return entry
 
     def shards(self, kind: str, key: str) -> Shards:
         """The unfinished pieces of an entry, so that interrupted work goes on where it stopped."""
-        return Shards(self, f"{kind}.partial", key)
+        return Shards(self, f"{kind}{PARTIAL}", key)
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an entry, or all pieces of an unfinished one; nothing happens if there is none."""
         shutil.rmtree(self.root / kind / key, ignore_errors=True)
+
+    @contextmanager
+    def turn(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Be the only one, in any process, who works on what has that fingerprint; its pieces are not evicted meanwhile.
+
+        Whoever comes later waits here, and should then look whether the entry is there. Where the file system has no locks
+        nobody waits, and the same may be done twice.
+
+        Args:
+            key: the fingerprint.
+            waiting: called several times a second while another one is at it; may raise to give up.
+
+        Raises:
+            UslError: the cache directory cannot be written.
+        """
+        while (lock := self._take_turn(key)) is None:
+            if waiting is not None:
+                waiting()
+            time.sleep(_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _take_turn(self, key: str) -> locks.Lock | None:
+        with self._writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+            return locks.take(self.root, upkeep.turn_name(key))
+
+    def _load(self, folder: Path, arrays: bool) -> Entry | None:
+        uses, name = locks.uses(self.root), upkeep.use_name(folder, self.root)
+        for _ in range(ATTEMPTS):
+            stamp = stamp_of(folder)
+            if stamp is None and not is_being_replaced(folder):
+                return None
+            with uses.using(name) as there:
+                try:
+                    if stamp is not None and there:
+                        entry = read_entry(folder, FORMAT_VERSION, partial(uses.hold, name), arrays=arrays)
+                        mark_used(folder)
+                        return entry
+                except Damaged as error:
+                    if stamp_of(folder) == stamp:
+                        log.warning("cache entry %s is damaged (%s) and is computed again", folder.name, error)
+                        return None
+            time.sleep(_PAUSE)  # another process is just replacing or evicting it
+        return None
+
+    def _write(self, target: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                with self._scratch(target) as scratch:
+                    write_entry(scratch, arrays, meta, FORMAT_VERSION)
+                    replace_folder(scratch, target, FORMAT_VERSION)
+                return
+            except FileNotFoundError:  # somebody has thrown away the folder that it goes to, with all that was in it
+                if attempt == ATTEMPTS - 1:
+                    raise
+
+    def _writing(self, needed: int = 0) -> AbstractContextManager[None]:
+        remedy = f"free some space, or set {ENV_CACHE_DIR} to a directory that you own"
+        return told_if_unwritable(f"the cache directory {self.root}", self.root, remedy, needed or None)
+
+    @contextmanager
+    def _scratch(self, target: Path) -> Iterator[Path]:
+        """A new folder beside the target, which other processes leave alone as long as this one lives."""
+        scratch = new_scratch(target.parent, target.name)
+        writing = locks.take(self.root, upkeep.write_name(scratch))
+        try:
+            scratch.mkdir(mode=0o700, parents=True)
+            try:
+                yield scratch
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+        finally:
+            if writing is not None:
+                writing.release()
+
+    def _clear_left_over(self, folder: Path) -> None:
+        for path in folder.glob(".*"):
+            if is_scratch(path.name) and upkeep.is_left_over(self.root, path):
+                clear_away(path)
 
 
 class Shards:
@@ -154,124 +233,5 @@ class Shards:
         self._store.discard(self._kind, self._key)
 
 
-def _write_entry(folder: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-    listed = {}
-    for name, array in arrays.items():
-        if array.dtype.names:
-            raise TypeError(f"cannot store an array of records ({name})")
-        path = folder / f"{name}.npy"
-        np.save(path, np.asarray(array, order="C"), allow_pickle=False)
-        listed[name] = {"crc": _crc(_bytes_of(path)), "dtype": array.dtype.str, "shape": array.shape}
-    content = {"format": FORMAT_VERSION, "arrays": listed, "meta": dict(meta)}
-    document = {"crc": _crc_of_json(json.loads(json.dumps(content))), **content}
-    (folder / "meta.json").write_text(json.dumps(document), encoding="utf-8")
-
-
-def _read_entry(folder: Path) -> Entry | None:
-    with _damage_is_a_miss(folder):
-        document = _read_document(folder)
-        arrays = {name: _read_array(folder / f"{name}.npy", **facts) for name, facts in document["arrays"].items()}
-        return Entry(arrays, document["meta"])
-    return None
-
-
-def _read_meta(folder: Path) -> Mapping[str, Any] | None:
-    with _damage_is_a_miss(folder):
-        return _read_document(folder)["meta"]
-    return None
-
-
-def _read_document(folder: Path) -> dict[str, Any]:
-    """meta.json, which is sound and of this version."""
-    document = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    if document.pop("crc") != _crc_of_json(document):
-        raise ValueError("meta.json was changed")
-    if document["format"] != FORMAT_VERSION:
-        raise FileNotFoundError(f"{folder.name} is of format {document['format']}")
-    return document
-
-
-@contextmanager
-def _damage_is_a_miss(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        log.warning("cache entry %s is damaged (%s) and is computed again", folder.name, error)
-
-
-def _read_array(path: Path, *, crc: int, dtype: str, shape: list[int]) -> np.ndarray:
-    """The array at the end of a .npy file, mapped.
-
-    `numpy.load` would parse the header with `ast`, which fails now and then in several threads at once on Python 3.11.
-    """
-    mapped = _bytes_of(path)
-    if _crc(mapped) != crc:
-        raise ValueError(f"{path.name} was changed")
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    return mapped[len(mapped) - size :].view(dtype).reshape(shape)
-
-
-def _bytes_of(path: Path) -> np.ndarray:
-    return np.memmap(path, dtype=np.uint8, mode="r")
-
-
-def _crc(array: np.ndarray) -> int:
-    return zlib.crc32(_buffer(array))
-
-
-def _buffer(array: np.ndarray) -> Any:
-    """The bytes of an array in C order, without a copy where they already lie so."""
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-
-
-def _crc_of_json(content: Any) -> int:
-    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
-
-
-def _replace_folder(scratch: Path, target: Path) -> None:
-    """Move `scratch` to `target`. If another process wrote the same entry first, its intact copy stays and ours goes."""
-    old = scratch.with_name(f"{scratch.name}-old")
-    try:
-        for _ in range(_ATTEMPTS):
-            try:
-                scratch.rename(target)
-                return
-            except OSError as error:
-                refused = error
-            if _same_entry(scratch, target):
-                return
-            _remove(old)
-            # Whoever has the old arrays mapped keeps them: renamed, then unlinked, they live until they are let go.
-            with suppress(FileNotFoundError):  # another writer was quicker
-                target.rename(old)
-        raise refused
-    finally:
-        _remove(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _same_entry(scratch: Path, target: Path) -> bool:
-    try:
-        same = (scratch / "meta.json").read_bytes() == (target / "meta.json").read_bytes()
-    except OSError:
-        return False
-    return same and _read_entry(target) is not None
-
-
-@contextmanager
-def _cannot_write(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UslError(
-            f"the cache directory {root} cannot be written ({error.strerror or error}); "
-            f"free some space, or set {ENV_CACHE_DIR} to a directory that you own"
-        ) from error
+def _frozen(array: np.ndarray) -> np.ndarray:
+    return np.frombuffer(array.tobytes(), dtype=array.dtype).reshape(array.shape)

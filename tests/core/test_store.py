@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ import numpy as np
 import pytest
 
 from usl_core import store as store_module
+from usl_core.cache.entries import COPIED_BYTES
 from usl_core.errors import UslError
 from usl_core.store import Store, default_cache_dir, fingerprint
 
@@ -32,6 +37,10 @@ def _folder(store: Store, kind: str = "kind", key: str = KEY) -> Path:
 
 def _leftovers(store: Store) -> list[str]:
     return [path.name for path in store.root.rglob(".*")]
+
+
+def _n_open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 # ---------------------------------------------------------------- reading what was written
@@ -59,12 +68,28 @@ def test_metadata_alone_needs_no_array(store):
     assert store.meta("k", "a") is None
 
 
-def test_arrays_are_mapped_and_read_only(store):
-    array = store.save("kind", KEY, ARRAYS).arrays["a"]
-    assert isinstance(array, np.memmap)
-    assert not array.flags.writeable
-    with pytest.raises(ValueError, match="read-only"):
-        array[0, 0] = 1
+LARGE = {"large": np.arange(COPIED_BYTES // 4, dtype=np.float32)}
+
+
+@pytest.mark.parametrize(("arrays", "mapped"), [(ARRAYS, False), (LARGE, True)], ids=["small", "large"])
+def test_arrays_are_read_only_for_good_and_only_large_ones_are_mapped(store, arrays, mapped):
+    for array in store.save("kind", KEY, arrays).arrays.values():
+        assert isinstance(array, np.memmap) == mapped
+        with pytest.raises(ValueError, match="read-only"):
+            array.ravel()[0] = 1
+        with pytest.raises(ValueError, match="cannot set WRITEABLE"):
+            array.setflags(write=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists what a process has open")
+def test_small_entries_keep_no_file_open(store):
+    """But the one in which all that this process uses is locked."""
+    before = _n_open_files()
+    entries = [store.save("kind", f"{number:032x}", ARRAYS) for number in range(20)]
+    assert _n_open_files() <= before + 1
+    assert all(entry.arrays["a"][1, 1] == 7 for entry in entries)
+    del entries
+    assert _n_open_files() == before
 
 
 @pytest.mark.parametrize(
@@ -251,6 +276,98 @@ def test_damage_is_logged(store, caplog):
     caplog.clear()
     store.load("kind", "never written")
     assert caplog.text == ""
+
+
+# ---------------------------------------------------------------- what is no damage
+
+OF_THE_SYSTEM = [errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM, errno.ESTALE]
+
+
+@pytest.mark.parametrize("number", OF_THE_SYSTEM, ids=errno.errorcode.get)
+@pytest.mark.parametrize("name", ["a.npy", "meta.json"])
+def test_what_the_system_refuses_is_an_error_and_leaves_the_entry_alone(store, monkeypatch, number, name):
+    store.save("kind", KEY, ARRAYS, {"version": 1})
+    before = {path: path.read_bytes() for path in sorted(_folder(store).iterdir())}
+    real = io.open
+
+    def refuse(path, *args, **rest):
+        if str(path).endswith(name):
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *args, **rest)
+
+    monkeypatch.setattr(io, "open", refuse)
+    with pytest.raises(UslError, match=rf"cache entry kind/{KEY} .* cannot be read \({re.escape(os.strerror(number))}\)"):
+        store.load("kind", KEY)
+    with pytest.raises(UslError, match=re.escape(os.strerror(number))):
+        store.save("kind", KEY, ARRAYS, {"version": 1})
+    monkeypatch.undo()
+    assert {path: path.read_bytes() for path in sorted(_folder(store).iterdir())} == before
+    assert store.load("kind", KEY) is not None
+    assert _leftovers(store) == []
+
+
+_TOO_MANY_FILES = """
+import os, resource, sys
+import numpy as np
+from usl_core.errors import UslError
+from usl_core.store import Store
+store = Store(sys.argv[1])
+store.load("kind", "0" * 32)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+taken = []
+try:
+    while True:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for free in range(4):
+    try:
+        entry = store.load("kind", sys.argv[2])
+        print("miss" if entry is None else "there")
+    except UslError as error:
+        print("Too many open files" in str(error) or error)
+    os.close(taken.pop())
+print("there" if store.load("kind", sys.argv[2]) else "lost")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit to lower")
+def test_too_many_open_files_are_never_a_miss(store):
+    store.save("kind", KEY, ARRAYS)
+    said = _python("-c", _TOO_MANY_FILES, str(store.root), KEY).communicate()[0].split()
+    assert said[0] == "True"
+    assert said[-1] == "there"
+    assert set(said) <= {"True", "there"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read anything")
+def test_an_entry_without_permission(store):
+    store.save("kind", KEY, ARRAYS)
+    _folder(store).chmod(0)
+    with pytest.raises(UslError, match="Permission denied"):
+        store.load("kind", KEY)
+    _folder(store).chmod(0o700)
+    assert store.load("kind", KEY) is not None
+
+
+def test_an_entry_that_is_replaced_all_the_time_is_never_missed(store):
+    arrays = {"a": np.zeros(50_000)}
+    store.save("kind", KEY, arrays, {"version": -1})
+    stop = threading.Event()
+
+    def replace() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            store.save("kind", KEY, arrays, {"version": number})
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        assert None not in [Store(store.root).load("kind", KEY) for _ in range(200)]
+    finally:
+        stop.set()
+        writer.join()
 
 
 # ---------------------------------------------------------------- writing
