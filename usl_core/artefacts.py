@@ -58,9 +58,18 @@ def load_or_find_neighbors(
     known = load_neighbors(features, n_neighbors, cache_dir=cache_dir)
     if known is not None:
         return known
-    graph = find_neighbors(features, n_neighbors, on_progress=on_progress)
-    arrays = {"indices": graph.indices, "distances": graph.distances}
-    return _graph(Store(cache_dir).save("neighbors", _graph_key(features), arrays))
+    store, key = Store(cache_dir), _graph_key(features)
+
+    def waiting() -> None:
+        if on_progress:
+            on_progress(0.0, "another process searches the neighbours of the same images; this one waits for it")
+
+    with store.turn(key, waiting):  # or a smaller graph, finished later, would take the place of a larger one
+        known = load_neighbors(features, n_neighbors, cache_dir=cache_dir)
+        if known is not None:
+            return known
+        graph = find_neighbors(features, n_neighbors, on_progress=on_progress)
+        return _graph(store.save("neighbors", key, {"indices": graph.indices, "distances": graph.distances}))
 
 
 def load_neighbors(features: Features, n_neighbors: int, *, cache_dir: Path | None = None) -> Neighbors | None:
@@ -101,11 +110,14 @@ def load_or_draw_map(
     known = load_map(features, method, seed, cache_dir=cache_dir)
     if known is not None:
         return known
-    xy = project(features, neighbors, method, seed)
-    trust = np.array(trustworthiness(features, xy))
-    arrays = {"xy": xy, "trustworthiness": trust.reshape(1)}
-    entry = Store(cache_dir).save("maps", _map_key(features, method, seed), arrays)
-    return _drawn(entry, method, seed)
+    store, key = Store(cache_dir), _map_key(features, method, seed)
+    with store.turn(key):
+        known = load_map(features, method, seed, cache_dir=cache_dir)
+        if known is not None:
+            return known
+        xy = project(features, neighbors, method, seed)
+        trust = np.array(trustworthiness(features, xy))
+        return _drawn(store.save("maps", key, {"xy": xy, "trustworthiness": trust.reshape(1)}), method, seed)
 
 
 def load_map(features: Features, method: MapMethod = "umap", seed: int = 0, *, cache_dir: Path | None = None) -> Map | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,11 +19,16 @@ import numpy as np
 
 from .encoders import Encoder
 from .errors import UslError
-from .store import Entry, Shards
+from .store import Entry, Shards, Store
 from .types import ImageSet, Progress
 
 ENCODING = 0.95
 """Share of the progress bar; the rest is for putting the features together."""
+_ATTEMPTS = 5
+
+
+class ShardsVanished(Exception):
+    """A shard that was there is there no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,44 @@ def encode_shards(job: Job, device: str, precision: str, batch_size: int | None)
                 raw, causes = [], {}
 
 
+def encoded_once(
+    store: Store, kind: str, key: str, job: Job, encode: Callable[[], Entry], fits: Callable[[Entry], bool]
+) -> Entry:
+    """An entry that is made of the shards of a job: by this process, or by another one that is at it already.
+
+    Args:
+        store: where it is kept.
+        kind: of the entry.
+        key: its fingerprint.
+        job: whose shards are thrown away once it is there.
+        encode: makes and saves it.
+        fits: whether one that is there will do; it is discarded otherwise.
+
+    Raises:
+        UslError: as `encode`, or the cache cannot be written.
+        Cancelled: as raised by `job.report`; another process that is at it goes on.
+    """
+
+    def waiting() -> None:
+        job.report(0.0, "another process encodes the same images; this one waits for it")
+
+    with store.turn(key, waiting):
+        for _ in range(_ATTEMPTS):
+            entry = store.load(kind, key)
+            if entry is not None and not fits(entry):
+                store.discard(kind, key)
+                entry = None
+            try:
+                entry = entry or encode()
+            except ShardsVanished:  # where nobody waits for another, that one has finished first, or the cache was emptied
+                continue
+            job.shards.discard()
+            return entry
+    raise UslError(
+        f"intermediate features vanished from the cache {_ATTEMPTS} times while they were computed; what removes them?"
+    )
+
+
 def _save_shard(job: Job, shard: int, raw: Sequence[np.ndarray], causes: dict[int, str]) -> None:
     arrays = {"raw": np.concatenate(raw)} if raw else {}
     job.shards.save(shard, arrays, {"unreadable": list(causes.items())})
@@ -121,10 +164,10 @@ def read_pixels(job: Job, index: int) -> np.ndarray | str:
 
 
 def load_shard(job: Job, number: int) -> Entry:
-    """A shard that has been saved. Raises UslError if it is gone."""
+    """A shard that has been saved. Raises ShardsVanished if it is gone."""
     shard = job.shards.load(number)
     if shard is None:
-        raise UslError("intermediate features vanished from the cache, perhaps because another run finished first; try again")
+        raise ShardsVanished
     return shard
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from .encoder_torchvision import check_device
 from .encoders import Encoder, default_encoder, get_encoder
 from .errors import UslError
-from .feature_shards import ENCODING, Job, encode_shards, load_shard, read_pixels
+from .feature_shards import ENCODING, Job, encode_shards, encoded_once, load_shard, read_pixels
 from .store import Entry, Store, fingerprint
 from .types import Features, FloatArray, ImageSet, Problem, Progress
 from .validation import whole_number
@@ -58,16 +58,19 @@ def encode(
     store = Store(cache_dir)
     key = feature_key(images, chosen, precision)
     job = Job(images, chosen, store.shards(KIND, key), report)
-    entry = store.load(KIND, key)
-    if entry is not None and _readable_again(job, entry):
-        store.discard(KIND, key)
-        entry = None
-    if entry is None:
+
+    def fits(entry: Entry) -> bool:
+        return not _readable_again(job, entry)
+
+    def encode_all() -> Entry:
         encode_shards(job, device, precision, batch_size)
         values, unreadable, without_direction = _merge(job)
         meta = {"encoder": chosen.name, "unreadable": list(unreadable.items()), "unusable": list(without_direction.items())}
-        entry = store.save(KIND, key, {"values": values}, meta)
-        job.shards.discard()
+        return store.save(KIND, key, {"values": values}, meta)
+
+    entry = store.load(KIND, key)
+    if entry is None or not fits(entry):
+        entry = encoded_once(store, KIND, key, job, encode_all, fits)
     features = _features(images, chosen, key, entry)
     report(1.0, f"{len(features):,} images, {features.values.shape[1]} dimensions")
     return features

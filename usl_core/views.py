@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from .augment import VERSION, draw, strong_views
 from .encoders import Encoder, Model, RawBlocks, get_encoder
 from .errors import UslError
-from .feature_shards import Job, encode_shards, load_shard
-from .store import Store, fingerprint
+from .feature_shards import Job, encode_shards, encoded_once, load_shard
+from .store import Entry, Store, fingerprint
 from .types import Features, FloatArray, Progress, Views
 from .validation import real_number, whole_number
 
@@ -62,9 +62,12 @@ def encode_views(
     if entry is None:
         report: Progress = on_progress or (lambda fraction, note: None)
         job = Job(features.images, wrapped, store.shards(KIND, key), report)
-        encode_shards(job, device, precision, None)
-        entry = store.save(KIND, key, {"values": _merge(job, wrapped)})
-        job.shards.discard()
+
+        def encode_all() -> Entry:
+            encode_shards(job, device, precision, None)
+            return store.save(KIND, key, {"values": _merge(job, wrapped)})
+
+        entry = encoded_once(store, KIND, key, job, encode_all, lambda entry: True)
     return Views(values=entry.arrays["values"], fingerprint=key)
 
 

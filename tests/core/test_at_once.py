@@ -1,0 +1,245 @@
+"""Several processes and threads that make the same at the same time: all get it, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from usl_core.cache import locks
+from usl_core.errors import Cancelled
+from usl_core.features import encode
+from usl_core.images import scan
+from usl_core.store import Store
+
+from .test_features import Tiny, make_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+PRELUDE = """
+import json, sys, time
+import numpy as np
+from usl_core.errors import Cancelled, UslError
+from usl_core.fingerprints import fingerprint
+from usl_core.images import scan
+from usl_core.encoders import PixelEncoder
+from usl_core.features import encode
+from usl_core.artefacts import load_or_draw_map, load_or_find_neighbors
+from usl_core.views import encode_views
+PixelEncoder.shard_size = PixelEncoder.batch_size = 4
+seen = []
+
+def told(fraction, note):
+    print(note, flush=True)
+    time.sleep(PAUSE)
+    seen.append(note)
+
+def encoded(folder=FOLDER, **rest):
+    return encode(scan(folder, cache_dir=CACHE), "pixels:pca", cache_dir=CACHE, on_progress=told, **rest)
+
+def done(array):
+    print(json.dumps({"result": fingerprint(np.asarray(array)), "encoded": sum("images/s" in note for note in seen)}))
+"""
+ENCODE = "done(encoded().values)"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_folder(tmp_path_factory.mktemp("at-once") / "images", n=30)
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """The features that one process makes by itself."""
+    cache = tmp_path_factory.mktemp("alone")
+    return json.loads(_finish(_start(folder, cache, ENCODE, pause=0)).splitlines()[-1])["result"]
+
+
+def _start(folder: Path, cache: Path, code: str, *, pause: float = 0.02, **environment: str) -> subprocess.Popen[str]:
+    constants = f"FOLDER, CACHE, PAUSE = {str(folder)!r}, {str(cache)!r}, {pause}\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", constants + PRELUDE + code],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _finish(process: subprocess.Popen[str]) -> str:
+    out, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, ""), errors
+    return out
+
+
+def _results(processes: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
+    return [json.loads(_finish(process).splitlines()[-1]) for process in processes]
+
+
+def _wait_for(process: subprocess.Popen[str], note: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if note in line:
+            return
+    raise AssertionError(process.communicate())
+
+
+def _left_over(cache: Path) -> list[str]:
+    return [str(path.relative_to(cache)) for path in [*cache.glob("*.partial/*"), *cache.rglob(".*")]]
+
+
+WITHOUT_LOCKS = "from usl_core.cache import locks\nlocks._open = lambda root: None\n"
+
+
+@pytest.mark.parametrize(("n_processes", "setting"), [(2, ""), (3, ""), (2, WITHOUT_LOCKS)], ids=["two", "three", "no locks"])
+def test_processes_that_encode_the_same_images(folder, tmp_path, alone, n_processes, setting):
+    found = _results([_start(folder, tmp_path, setting + ENCODE) for _ in range(n_processes)])
+    assert [one["result"] for one in found] == [alone] * n_processes
+    if not setting:
+        assert sum(one["encoded"] for one in found) == 8, "every batch once, by one of them"
+    assert _left_over(tmp_path) == []
+
+
+def test_two_folders_with_the_same_images(folder, tmp_path, alone):
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    found = _results([_start(one, tmp_path / "cache", ENCODE) for one in (folder, copy)])
+    assert [one["result"] for one in found] == [alone, alone]
+    assert _left_over(tmp_path / "cache") == []
+
+
+def test_one_is_killed_and_the_other_goes_on_from_there(folder, tmp_path, alone):
+    first = _start(folder, tmp_path, ENCODE, pause=0.2)
+    _wait_for(first, "16 of 30")
+    second = _start(folder, tmp_path, ENCODE, pause=0)
+    _wait_for(second, "another process encodes the same images")
+    first.kill()
+    first.communicate()
+    (found,) = _results([second])
+    assert found["result"] == alone
+    assert 3 <= found["encoded"] <= 5, "what the first one had saved is not made again"
+    assert _left_over(tmp_path) == []
+
+
+def test_killed_while_it_writes(folder, tmp_path, alone):
+    """The half-written shard goes when the next one is written."""
+    dying = "import os, signal, numpy\nreal = numpy.save\ncount = []\n"
+    dying += "def save(file, *rest, **more):\n    real(file, *rest, **more)\n    count.append(0)\n"
+    dying += "    if len(count) > 4: os.kill(os.getpid(), signal.SIGKILL)\nnumpy.save = save\n"
+    process = _start(folder, tmp_path, dying + ENCODE, pause=0)
+    process.communicate()
+    assert process.returncode == -9
+    assert list(tmp_path.rglob(".*"))
+    (found,) = _results([_start(folder, tmp_path, ENCODE, pause=0)])
+    assert found["result"] == alone
+    assert _left_over(tmp_path) == []
+
+
+def test_the_one_that_waits_is_cancelled(folder, tmp_path, alone):
+    first = _start(folder, tmp_path, ENCODE, pause=0.1)
+    _wait_for(first, "8 of 30")
+
+    def cancel(fraction: float, note: str) -> None:
+        assert note.startswith("another process")
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        encode(scan(folder, cache_dir=tmp_path), "pixels:pca", cache_dir=tmp_path, on_progress=cancel)
+    assert _results([first])[0]["result"] == alone
+    assert _left_over(tmp_path) == []
+
+
+def test_the_one_at_work_is_cancelled_and_the_one_that_waits_goes_on(folder, tmp_path, alone):
+    cancelled = """
+def told(fraction, note):
+    print(note, flush=True)
+    time.sleep(0.1)
+    if note.startswith("16 of"):
+        time.sleep(1)
+        raise Cancelled
+try:
+    encoded()
+except Cancelled:
+    print("cancelled")
+"""
+    first = _start(folder, tmp_path, cancelled)
+    _wait_for(first, "8 of 30")
+    second = _start(folder, tmp_path, ENCODE, pause=0)
+    _wait_for(second, "another process")
+    assert _finish(first).endswith("cancelled\n")
+    (found,) = _results([second])
+    assert found["result"] == alone
+    assert found["encoded"] == 5, "three shards were saved, the fourth was not"
+    assert _left_over(tmp_path) == []
+
+
+def test_threads_that_encode_the_same_images(folder, tmp_path):
+    images = scan(folder)
+    encoders = [Tiny() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda encoder: encode(images, encoder, cache_dir=tmp_path).values, encoders))
+    assert sum(encoder.n_prepared for encoder in encoders) == 30
+    assert all(np.array_equal(values, found[0]) for values in found)
+    assert _left_over(tmp_path) == []
+
+
+MADE = {
+    "scan": "done(np.array(scan(FOLDER, cache_dir=CACHE, on_progress=told).digests))",
+    "graph": "done(load_or_find_neighbors(encoded(), 7, cache_dir=CACHE, on_progress=told).distances)",
+    "map": "f = encoded(); done(load_or_draw_map(f, load_or_find_neighbors(f, 7, cache_dir=CACHE), 'pca', cache_dir=CACHE).xy)",
+    "views": "done(encode_views(encoded(), 2, cache_dir=CACHE, on_progress=told).values)",
+}
+
+
+@pytest.mark.parametrize("what", MADE)
+def test_whatever_is_made_by_two_at_once(folder, tmp_path, what):
+    one, two = _results([_start(folder, tmp_path, MADE[what], pause=0) for _ in range(2)])
+    assert one["result"] == two["result"]
+    assert _left_over(tmp_path) == []
+
+
+def test_a_smaller_graph_never_takes_the_place_of_a_larger_one(folder, tmp_path):
+    graph = "done(load_or_find_neighbors(encoded(), {}, cache_dir=CACHE, on_progress=told).distances)"
+    _results([_start(folder, tmp_path, graph.format(k), pause=0) for k in (5, 29)])
+    (entry,) = (tmp_path / "neighbors").iterdir()
+    stored = Store(tmp_path).load("neighbors", entry.name)
+    assert stored is not None
+    assert stored.arrays["indices"].shape == (30, 29)
+
+
+def test_all_of_it_while_the_cache_is_far_too_small(folder, tmp_path, alone):
+    """Each save evicts all that it may; what is in use or at work stays."""
+    busy = [_start(folder, tmp_path, ENCODE, USL_CACHE_MAX_GB="1e-6") for _ in range(2)]
+    busy += [_start(folder, tmp_path, MADE["graph"], USL_CACHE_MAX_GB="1e-6") for _ in range(2)]
+    found = _results(busy)
+    assert [one["result"] for one in found[:2]] == [alone, alone]
+    assert found[2]["result"] == found[3]["result"]
+    assert _left_over(tmp_path) == []
+
+
+def test_a_turn_ends_with_its_process(tmp_path):
+    code = f"""
+import sys, time
+from usl_core.store import Store
+with Store({str(tmp_path)!r}).turn("key"):
+    print("mine", flush=True)
+    time.sleep(60)
+"""
+    holder = _start(tmp_path, tmp_path, code)
+    _wait_for(holder, "mine")
+    assert locks.is_free(tmp_path, "turn key") is False
+    assert locks.is_free(tmp_path, "turn other") is True
+    holder.kill()
+    holder.communicate()
+    started = time.monotonic()
+    with Store(tmp_path).turn("key"):
+        assert locks.is_free(tmp_path, "turn key") is False
+    assert time.monotonic() - started < 30
+    assert locks.is_free(tmp_path, "turn key") is True
