@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .disk import told_if_unwritable
 from .encoder_small import SMALL_NETWORKS, SmallEncoder
 from .encoder_torchvision import TorchvisionEncoder
 from .encoder_weights import NETWORKS
@@ -94,14 +95,11 @@ def export_encoder(name: str, network: str, weights: Mapping[str, np.ndarray], t
         size_mb=round(len(content) / 1e6, 1),
     )
     folder = encoders_dir()
-    try:
+    remedy = f"free some space, or set {ENV_ENCODERS_DIR} to another folder"
+    with told_if_unwritable(f"the encoder in {folder}", folder, remedy, len(content)):
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / f"{name}.safetensors", content)
         _write(folder / f"{name}.json", json.dumps({"format": FORMAT_VERSION, **asdict(card)}, indent=1).encode())
-    except OSError as error:
-        raise UslError(
-            f"the encoder cannot be written to {folder} ({error.strerror or error}); set {ENV_ENCODERS_DIR} to another folder"
-        ) from error
     return card
 
 
@@ -185,8 +183,11 @@ def _weights(card: TrainedCard) -> dict[str, np.ndarray]:
 def _write(path: Path, content: bytes) -> None:
     """Whole or not at all."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_bytes(content)
-    scratch.replace(path)
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> TrainedCard:

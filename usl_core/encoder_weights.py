@@ -16,6 +16,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from .disk import told_if_unwritable
 from .errors import UslError
 
 LICENCE = "BSD-3-Clause (torchvision); ImageNet's terms, non-commercial research, may bind the weights"
@@ -158,7 +159,9 @@ def _download(name: str, facts: Network, path: Path) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(facts.url, str(path), hash_prefix=facts.hash_prefix, progress=False)
+        remedy = "free some space, or set TORCH_HOME to a folder on another disk"
+        with told_if_unwritable(str(path), path, remedy, round(facts.size_mb * 1e6), only_full=True):
+            torch.hub.download_url_to_file(facts.url, str(path), hash_prefix=facts.hash_prefix, progress=False)
     except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: the hash is wrong
         raise UslError(
             f"{name} needs the weights file {facts.file} ({facts.size_mb:.0f} MB), which could not be downloaded ({error}); "

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from .errors import UslError
+from .disk import told_if_unwritable
 from .export_tables import PickRow, picks_csv, picks_table, problems_csv
 from .images import read_bytes
 from .run_records import RunRecord, load_run_record, run_record
@@ -107,15 +107,15 @@ def write_atomically(path: Path | str, content: bytes) -> None:
     Raises:
         UslError: it cannot be written.
     """
-    with _new_file(path) as file:
+    with _new_file(path, len(content)) as file:
         file.write(content)
 
 
 @contextmanager
-def _new_file(path: Path | str) -> Iterator[IO[bytes]]:
+def _new_file(path: Path | str, needed: int | None = None) -> Iterator[IO[bytes]]:
     """A file under another name, renamed to `path` when all went well."""
     path = Path(path)
-    try:
+    with told_if_unwritable(str(path), path, "name another folder with --out", needed):
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         try:
@@ -124,5 +124,3 @@ def _new_file(path: Path | str) -> Iterator[IO[bytes]]:
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
-    except OSError as error:
-        raise UslError(f"{path} cannot be written ({error.strerror or error}); name another folder with --out") from error
