@@ -31,7 +31,8 @@ examples:
   python -m usl_core pretrain photos --epochs 100 --out mine.safetensors
                                                                   an encoder of your own, trained:mine, without labels
 
-A folder may also be a .zip archive, or demo:digits or demo:shapes. Class subfolders, if there are any, give labels.
+A folder may also be a .zip archive, or demo:digits or demo:shapes. Class subfolders, if there are any, give labels;
+folders such as train and val above the same classes are splits: --split train takes the images of one.
 The cache lies in USL_CACHE_DIR, or where this platform keeps caches."""
 
 _SELECT_HELP = """\

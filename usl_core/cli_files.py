@@ -57,6 +57,7 @@ def write_picks(
             selection,
             features,
             folder=lasting(folder),
+            split=record.split if record else options.split,
             method=method,
             labelled=labelled,
             vetoed=vetoed,

@@ -44,9 +44,10 @@ def recorded_folder(record: RunRecord, record_path: str) -> str:
 
 
 def title_of(folder: str, images: ImageSet) -> str:
-    """What people call a folder, archive or demo: its last name; of `.` and `..` the one that they stand for."""
+    """What people call a folder, archive or demo: its last name, of `.` and `..` the one that they stand for; and the split."""
     name = Path(folder.removeprefix(DEMO_PREFIX)).name
-    return name if name not in ("", ".", "..") else images.root.name or str(images.root)
+    name = name if name not in ("", ".", "..") else images.root.name or str(images.root)
+    return f"{name}, {images.split_names[0]}" if len(images.split_names) == 1 else name
 
 
 def refuse_unwritable(folder: str | None, option: str) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from .cli_output import progress_bar
 from .errors import UslError
 from .image_lists import read_image_list
+from .image_subsets import in_split
 from .prepared import DEMO_PREFIX, is_demo
 from .selection.usl import UslParams
-from .types import Features, Views
+from .types import Features, ImageSet, Views
 from .uslt.params import UsltParams
 
 if TYPE_CHECKING:
@@ -23,18 +24,14 @@ if TYPE_CHECKING:
 def features_of(folder: str, options: argparse.Namespace, record: RunRecord | None = None) -> Features:
     """Features of a folder, archive or demo; with a record, checked to be those of the recorded run."""
     encoder = record.encoder if record else options.encoder
-    if folder.startswith(DEMO_PREFIX):
+    split = record.split if record else options.split
+    if is_demo(folder) and split is None:
         from .demos import load_demo
 
         demo = load_demo(folder.removeprefix(DEMO_PREFIX))
         if encoder in (None, demo.features.encoder):
             return demo.features
-        images = demo.images
-    else:
-        from .images import scan
-
-        with progress_bar("scan", options) as on_progress:
-            images = scan(folder, cache_dir=cache_dir_of(options), on_progress=on_progress)
+    images = images_of(folder, options, split)
     if record:
         record.check_images(images)
     from .features import encode
@@ -51,6 +48,23 @@ def features_of(folder: str, options: argparse.Namespace, record: RunRecord | No
     if record:
         record.check_features(features)
     return features
+
+
+def images_of(folder: str, options: argparse.Namespace, split: str | None) -> ImageSet:
+    """Images of a folder, archive or demo, or of one split of it.
+
+    Raises:
+        UslError: as `scan`; demos have no splits.
+    """
+    if is_demo(folder):
+        from .demos import load_demo
+
+        images = load_demo(folder.removeprefix(DEMO_PREFIX)).images
+        return images if split is None else in_split(images, split)
+    from .images import scan
+
+    with progress_bar("scan", options) as on_progress:
+        return scan(folder, split=split, cache_dir=cache_dir_of(options), on_progress=on_progress)
 
 
 def precision_of(options: argparse.Namespace, record: RunRecord | None) -> str:
@@ -136,7 +150,7 @@ def views_of(features: Features, params: object, options: argparse.Namespace, re
 
 def refuse_beside_record(options: argparse.Namespace) -> None:
     """Raise a UslError if an option would change the run that --from repeats."""
-    fixed = ("budget", "method", "seed", "encoder", "precision", "labelled", "vetoed", "preset")
+    fixed = ("split", "budget", "method", "seed", "encoder", "precision", "labelled", "vetoed", "preset")
     given = [name for name in (*fixed, *_SETTINGS) if getattr(options, name, None) is not None]
     if given:
         raise UslError(f"--from repeats a run exactly, so {given[0]} cannot be changed beside it; leave out one of the two")

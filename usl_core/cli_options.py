@@ -19,6 +19,7 @@ def add_pretrain(parser: argparse.ArgumentParser) -> None:
     """The arguments of `pretrain`."""
     parser.add_argument("folder", help="folder, .zip or demo:NAME")
     parser.add_argument("--out", metavar="FILE", help="NAME.safetensors: write it there too (default: NAME is the folder's)")
+    add_split(parser)
     add_beginning(parser)
     add_problems(parser)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
@@ -37,6 +38,7 @@ def add_pretrain(parser: argparse.ArgumentParser) -> None:
 
 def add_encoding(parser: argparse.ArgumentParser) -> None:
     """How images become features, and what every run over them has."""
+    add_split(parser)
     group = parser.add_argument_group("features")
     group.add_argument(
         "--encoder", metavar="NAME", help="see `encoders` (default: a network whose weights are here, else bundled:mini)"
@@ -48,6 +50,11 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
     add_problems(group)
     group.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """--split."""
+    parser.add_argument("--split", metavar="NAME", help="only the images of this folder of train, val, test or the like")
 
 
 def add_beginning(parser: argparse.ArgumentParser) -> None:

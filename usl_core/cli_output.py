@@ -24,7 +24,7 @@ def say_notes(notes: Iterable[str]) -> None:
 
 
 def say_problems(images: ImageSet, listed_in: str | None) -> None:
-    """Files that could not be used, and those that are worth a look, each with its cause.
+    """Files that could not be used, and those that are worth a look, each with its cause; and what was passed over.
 
     Args:
         images: with their problems and notes.
@@ -35,6 +35,8 @@ def say_problems(images: ImageSet, listed_in: str | None) -> None:
     notes = [f"{note.path}: {note.text}" for note in images.notes]
     _say_lines(problems, "file could not be used" if len(problems) == 1 else "files could not be used", where)
     _say_lines(notes, "note on a file that is used" if len(notes) == 1 else "notes on files that are used", where)
+    if images.skipped:
+        say(f"note: passed over {spelled_out(', '.join(map(str, images.skipped)))}")
 
 
 def _say_lines(lines: Sequence[str], what: str, where: str) -> None:

@@ -14,6 +14,7 @@ from .cli_inputs import cache_dir_of, features_of, method_params, views_of
 from .cli_output import print_rows, progress_bar, say_notes, score_table
 from .cli_streams import put, say
 from .comparison import compare
+from .names import spelled_out
 from .selection import method_cards
 from .validation import whole_number
 
@@ -72,6 +73,8 @@ def run_encode(options: argparse.Namespace) -> None:
     put(f"encoder      {features.encoder}")
     put(f"fingerprint  {features.fingerprint}")
     put(f"classes      {len(images.class_names) or 'unknown (no class subfolders)'}")
+    if images.split_names:
+        put(f"splits       {spelled_out(', '.join(images.split_names))}")
     put(f"problems     {len(images.problems)}")
     put(f"duplicates   {sum(len(group) - 1 for group in images.duplicates)} exact copies in {len(images.duplicates)} groups")
 

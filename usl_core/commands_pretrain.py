@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .cli_files import report_problems
 from .cli_folders import lasting, refuse_unwritable, title_of
-from .cli_inputs import cache_dir_of
+from .cli_inputs import cache_dir_of, images_of
 from .cli_output import how_it_begins, progress_bar, say_notes
 from .cli_streams import put, say
 from .errors import UslError
@@ -19,7 +19,6 @@ from .validation import whole_number
 
 if TYPE_CHECKING:
     from .pretrain.trainer import PretrainReport
-    from .types import ImageSet
 
 SETTINGS = ("method", "backbone", "n_epochs", "batch_size", "learning_rate", "temperature")
 _COLUMNS = {"epoch": 6, "loss": 9, "knn_accuracy": 13, "spread": 8, "seconds": 9}
@@ -36,7 +35,7 @@ def run_pretrain(options: argparse.Namespace) -> None:
     out = Path(options.out) if options.out is not None else None
     name = _name(options.folder, out)
     check_name(name)
-    images = _images(options)
+    images = images_of(options.folder, options, options.split)
     record = record_of(images, params, options.seed, cache_dir_of(options))
     if options.restart:
         record.forget()
@@ -72,17 +71,6 @@ def run_pretrain(options: argparse.Namespace) -> None:
         for suffix in (".safetensors", ".json"):
             write_atomically(out.with_suffix(suffix), (encoders_dir() / f"{stem}{suffix}").read_bytes())
         say(f"wrote {out.with_suffix('.safetensors')} and {out.with_suffix('.json').name}")
-
-
-def _images(options: argparse.Namespace) -> ImageSet:
-    if options.folder.startswith(DEMO_PREFIX):
-        from .demos import load_demo
-
-        return load_demo(options.folder.removeprefix(DEMO_PREFIX)).images
-    from .images import scan
-
-    with progress_bar("scan", options) as on_progress:
-        return scan(options.folder, cache_dir=cache_dir_of(options), on_progress=on_progress)
 
 
 def _name(folder: str, out: Path | None) -> str:
