@@ -20,6 +20,7 @@ from .regular_files import NOT_REGULAR, open_regular, read_regular
 from .types import Progress
 
 _FOLDER_LINK = "a link to a folder is not followed; scan that folder itself, or put a copy here"
+_ICLOUD, _IN_THE_CLOUD = ".icloud", "it lies in iCloud and not on this disk; download it there first"
 _NOT_TEXT = "is not valid text (UTF-8); rename it"
 
 
@@ -73,7 +74,10 @@ class Folder:
         if (kind := passed_over(entry.name)) is not None and entry.is_dir():
             found.skipped[kind] += 1
         elif is_hidden(entry.name):
-            if _is_expected(entry.name):
+            placeholder = entry.name.removesuffix(_ICLOUD)
+            if placeholder != entry.name and _is_expected(placeholder):
+                found.refuse(_shown(folder + placeholder[1:]), _IN_THE_CLOUD)
+            elif _is_expected(entry.name):
                 found.skipped[HIDDEN_FILE] += 1
         elif entry.is_dir(follow_symlinks=False):
             if _shown(name) == name:

@@ -125,6 +125,8 @@ def decoder_for(head: bytes) -> Callable[[BytesIO], ImageFile.ImageFile]:
         return PpmImagePlugin.PpmImageFile
     if head[4:8] == b"ftyp":
         return _media_decoder(_media_kind(head))
+    if head.startswith(b"version https://git-lfs"):
+        raise UslError("it is a pointer of Git LFS, not the image itself; run git lfs pull in that folder")
     if head.lstrip().startswith(b"<"):
         raise UslError("the file is not an image but a web page or other marked-up text")
     raise UslError("the file is not an image: its contents are none of JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, HEIC and Netpbm")

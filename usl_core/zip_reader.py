@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import UslError
 from .regular_files import open_regular
 from .zip_names import member_name, zip64_values
 
@@ -58,13 +59,16 @@ class Member:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file ends as an archive does.
+    """Whether there is a file that ends as an archive does.
 
     Raises:
-        UslError: as `open_regular`.
         OSError: as `open_regular`.
     """
-    with open_regular(path) as file:
+    try:
+        file = open_regular(path)
+    except UslError:  # something else than a file
+        return False
+    with file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - _TAIL_BYTES, 0))
         return _end_record(file.read(_TAIL_BYTES)) >= 0

@@ -243,6 +243,17 @@ def test_hidden_files_and_folders_are_counted(make: Make, look: Callable[[Path],
     assert [str(line) for line in found.skipped] == ["2 hidden image files", "1 hidden folder"]
 
 
+def test_photos_that_are_not_on_this_disk_are_named(tmp_path: Path, look: Callable[[Path], ImageSet]) -> None:
+    (tmp_path / "data").mkdir()
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    for name, data in {"good.png": picture(), ".IMG_1.HEIC.icloud": b"bplist00", ".x.icloud": b"", "lfs.jpg": pointer}.items():
+        (tmp_path / "data" / name).write_bytes(data)
+    found = causes(look(tmp_path / "data"))
+    assert set(found) == {"IMG_1.HEIC", "lfs.jpg"}
+    assert "iCloud" in found["IMG_1.HEIC"]
+    assert "git lfs pull" in found["lfs.jpg"]
+
+
 def test_a_class_may_be_called_nearly_like_trash(make: Make, look: Callable[[Path], ImageSet]) -> None:
     found = look(make({"trash/1.png": picture(1), "recycle/1.png": picture(2), "lost/1.png": picture(3)}))
     assert found.class_names == ("lost", "recycle", "trash")

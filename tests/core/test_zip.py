@@ -381,6 +381,18 @@ def test_an_archive_that_becomes_a_pipe_while_it_is_opened(tmp_path: Path, monke
     assert "pipe" in outcomes[0]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX pipes and /proc")
+def test_what_is_no_archive_by_its_contents(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "text").write_bytes(b"x" * 100_000)
+    (tmp_path / "archive").write_bytes(packed(FILES))
+    assert [zip_reader.is_zip(tmp_path / name) for name in ("pipe", "text", "archive")] == [False, False, True]
+    assert scan(tmp_path / "archive", cache_dir=tmp_path / "cache").paths == tuple(FILES)
+    for path in (tmp_path / "pipe", tmp_path / "text", Path("/dev/zero"), Path("/proc/self/status")):
+        with pytest.raises(UslError, match=r"neither a folder nor a \.zip archive|does not exist"):
+            scan(path, cache_dir=tmp_path / "cache")
+
+
 def test_nothing_stays_open(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(packed(FILES))
     lowest = os.open(tmp_path / "x.zip", os.O_RDONLY)
