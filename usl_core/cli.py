@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import commands, commands_select, commands_train
+from . import commands, commands_cache, commands_select, commands_train
 from .cli_inputs import USL_PRESETS, USLT_PRESETS
 from .cli_options import add_beginning, add_encoding, add_lists, add_pretrain, add_spreadsheet
 from .cli_streams import BROKEN_PIPE, abandon, make_ready, put, put_all, say
@@ -33,7 +33,8 @@ examples:
 
 A folder may also be a .zip archive, or demo:digits or demo:shapes. Class subfolders, if there are any, give labels;
 folders such as train and val above the same classes are splits: --split train takes the images of one.
-The cache lies in USL_CACHE_DIR, or where this platform keeps caches."""
+The cache lies in USL_CACHE_DIR, or where this platform keeps caches, and keeps itself below USL_CACHE_MAX_GB (20; 0, none or
+unlimited: no limit); `cache` lists, verifies and prunes it."""
 
 _SELECT_HELP = """\
 Writes picks.csv (rank, path, ...), picks.npy (row numbers), run.json (everything needed to repeat the run) and, if there are
@@ -147,6 +148,7 @@ def build_parser() -> argparse.ArgumentParser:
     methods.set_defaults(run=commands.run_methods)
     encoders = actions.add_parser("encoders", help="list the encoders")
     encoders.set_defaults(run=commands.run_encoders)
+    commands_cache.add_parser(actions)
     return parser
 
 

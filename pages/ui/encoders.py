@@ -1,4 +1,4 @@
-"""The encoders as cards, and the job that encodes with one."""
+"""The encoders as cards, the job that encodes with one, and how much room its results take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import streamlit as st
 from usl_core.encoders import EncoderCard, encoder_cards
 from usl_core.prepared import is_demo
 
-from . import cached, folders, jobs, nav, sources, state
+from . import cache_size, cached, folders, jobs, nav, sources, state
 from .text import plain
 
 PER_ROW = 3
@@ -25,6 +25,8 @@ def show(name: str) -> None:
             with column, st.container(border=True, height="stretch"):
                 _card(name, card)
     _encoding(name)
+    if not folders.is_read_only():
+        cache_size.show()
 
 
 def _card(name: str, card: EncoderCard) -> None:

@@ -9,12 +9,13 @@ import pytest
 from PIL import Image
 
 import usl_core as usl
-from pages.ui import folders, pick_data
+from pages.ui import cache_size, folders, pick_data
 from pages.ui.inventory import PER_PAGE
 from pages.ui.job_pool import pool
 from usl_core import encoders as core_encoders
 from usl_core.demos import demo_cards
 from usl_core.prepared import find_images, prepare
+from usl_core.store import Store
 
 from .conftest import name_of, write_images
 
@@ -35,6 +36,27 @@ def test_it_opens_on_the_demo(app):
     assert states(app)["open-shapes"] == "Open"
     assert "Images 1,797" in app.text
     assert "Compare the methods on these images" in app.plain
+
+
+def test_it_says_how_large_the_cache_is_without_counting_at_every_rerun(app, monkeypatch):
+    counted, real = [], cache_size.look_through
+    monkeypatch.setattr(cache_size, "look_through", lambda root: (counted.append(root), real(root))[1])
+    monkeypatch.setenv("USL_CACHE_MAX_GB", "3")
+    Store().save("features", "ab" * 16, {"a": np.zeros(1_234_000, np.uint8)})
+    app.open("data").fine()
+    assert "The cache of this server holds 1.2 MB, of at most 3 GB." in app.plain
+    app.press("open-shapes").fine()
+    monkeypatch.setenv("USL_CACHE_MAX_GB", "none")
+    app.press("open-digits").fine()
+    assert "holds 1.2 MB, without a limit." in app.plain
+    assert len(counted) == 1
+
+
+def test_a_limit_of_the_cache_that_is_none_is_told(app, monkeypatch):
+    monkeypatch.setenv("USL_CACHE_MAX_GB", "plenty")
+    app.open("data")
+    assert not app.test.exception
+    assert "USL_CACHE_MAX_GB must be a number of gigabytes" in app.plain
 
 
 def test_another_demo_is_one_click_away_and_goes_into_the_address(app):
