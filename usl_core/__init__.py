@@ -50,6 +50,7 @@ _HOMES = {
     "Selection": "types",
     "Views": "types",
     "Problem": "types",
+    "Note": "types",
 }
 
 __all__ = ["__version__", *_HOMES]
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
     from .selection import method_cards, methods, select
     from .selection.usl import UslParams
     from .toy_sets import load_toy, toys
-    from .types import Features, ImageSet, Neighbors, Problem, Selection, Views
+    from .types import Features, ImageSet, Neighbors, Note, Problem, Selection, Views
     from .uslt.finetune import export_finetuned
     from .uslt.params import UsltParams
     from .uslt.train import train_uslt

@@ -9,6 +9,7 @@ hands the words to whoever listens in this thread, and passes them on as ever wh
 from __future__ import annotations
 
 import ctypes
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -96,6 +97,7 @@ def _route_warnings() -> None:
     for module in (Image, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin):
         if vars(module).get("warnings") is warnings:
             module.__dict__["warnings"] = _Warnings()
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # or `logging` prints errors that Pillow raises beside that
     # libtiff prints what goes wrong, and returns an error beside that, which Pillow raises.
     with suppress(OSError, AttributeError):  # where it is built into Pillow there is no way to reach it
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)

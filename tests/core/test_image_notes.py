@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
@@ -23,6 +24,8 @@ from usl_core.image_subsets import subset
 from usl_core.images import open_image
 from usl_core.store import Store
 from usl_core.types import ImageSet, Note
+
+from .tiff_files import tiff
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,6 +84,7 @@ def test_nothing_reaches_the_terminal(tmp_path: Path) -> None:
     damaged[5000:5200] = b"\xff\x13" * 100  # libtiff prints by itself
     (tmp_path / "a.jpg").write_bytes(jpeg(10, 9))
     (tmp_path / "b.tif").write_bytes(damaged)
+    (tmp_path / "c.tif").write_bytes(tiff(np.zeros((2, 2, 1), np.uint8), tags={259: ("H", 7), 277: ("H", 60_000)}))
     code = "import usl_core as usl, sys; print(len(usl.scan(sys.argv[1], cache_dir=sys.argv[2]).notes))"
     done = subprocess.run(
         [sys.executable, "-W", "always", "-c", code, str(tmp_path), str(tmp_path / "cache")],
