@@ -1,21 +1,31 @@
 """The folders of the server that visitors may open, and nothing beside them.
 
 `USL_DATA_ROOTS` lists them (separated as in PATH; default: the home directory). `USL_READ_ONLY=1` closes all of them, for
-public demos.
+public demos. A root is the place that its name led to when it was first looked at: one that is replaced by a link, or a link
+that is turned elsewhere, opens nothing new.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from usl_core.errors import UslError
 
+from .kept import Kept
+
 ENV_ROOTS = "USL_DATA_ROOTS"
 ENV_READ_ONLY = "USL_READ_ONLY"
 MAX_LISTED = 300
+MAX_LOOKED_AT = 50_000
+MAX_LINKS = 1_000
 _MAX_LENGTH = 4096
+_FRESH_SECONDS = 5
+_SETTLED_NS = 2_000_000_000  # a folder that was changed more recently may change again without a new time
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +37,18 @@ class Contents:
         archives: names of .zip files.
         n_images: image files right in it.
         n_left_out: folders and archives beyond MAX_LISTED.
+        complete: everything in it was looked at; not so beyond MAX_LOOKED_AT entries, or MAX_LINKS links.
     """
 
     folders: tuple[str, ...]
     archives: tuple[str, ...]
     n_images: int
     n_left_out: int
+    complete: bool = True
+
+
+_first_seen: dict[str, Path] = {}  # by the name of a root: where it led
+_listings: Kept[tuple[object, ...], Contents] = Kept(32)
 
 
 def is_read_only() -> bool:
@@ -44,9 +60,24 @@ def roots() -> list[Path]:
     """The folders that may be opened, resolved; those that do not exist are left out."""
     if is_read_only():
         return []
-    listed = [part for part in os.environ.get(ENV_ROOTS, "").split(os.pathsep) if part.strip()]
-    found = [Path(part).expanduser().resolve() for part in listed] or [Path.home().resolve()]
-    return [root for root in dict.fromkeys(found) if root.is_dir()]
+    found = [_root(part) for part in _listed_roots()]
+    return [root for root in dict.fromkeys(found) if root is not None]
+
+
+def _root(part: str) -> Path | None:
+    given = Path(part).expanduser().absolute()
+    try:
+        leads_to = given.resolve()
+        if str(given) not in _first_seen and leads_to.is_dir():
+            _first_seen[str(given)] = leads_to
+        first = _first_seen.get(str(given))
+        if first is None or first.resolve() != first or not first.is_dir():
+            return None
+    except (OSError, RuntimeError):  # a link to itself, or a disk that does not answer
+        return None
+    if leads_to != first:
+        log.warning("the root %s leads to another place since the server started; that place is not opened", given)
+    return first
 
 
 def confined(path: str | Path) -> Path:
@@ -60,7 +91,7 @@ def confined(path: str | Path) -> Path:
             at, so the message does not tell whether anything is there.
     """
     allowed = roots()
-    text = os.fspath(path).strip()
+    text = path.strip() if isinstance(path, str) else os.fspath(path)  # what was typed; a name may end with a blank
     if not allowed:
         raise UslError("this server opens no folders; use one of the demos")
     if not text or "\0" in text or len(text) > _MAX_LENGTH:
@@ -79,37 +110,68 @@ def confined(path: str | Path) -> Path:
     raise UslError(f"{text!r:.200} is not inside a folder that this server may open ({_names(allowed)}); see {ENV_ROOTS}")
 
 
+def allows(source: Path | str) -> bool:
+    """Whether a path that `confined` returned once would be returned today."""
+    try:
+        return confined(Path(source)) == Path(source)
+    except UslError:
+        return False
+
+
 def contents(folder: Path) -> Contents:
-    """What is in a folder that `confined` returned.
+    """What is in a folder that `confined` returned; what was seen a few seconds ago unless the folder has changed since.
 
     Raises:
         UslError: it cannot be read.
     """
+    try:
+        facts, now = folder.stat(), time.time_ns()
+        if now - facts.st_mtime_ns < _SETTLED_NS:
+            return _listed(folder)
+        key = (folder, facts.st_mtime_ns, facts.st_ino, tuple(roots()), now // 10**9 // _FRESH_SECONDS)
+        return _listings.get(key, lambda: _listed(folder))
+    except OSError as error:
+        raise UslError(f"{folder} cannot be opened ({error.strerror or error}); choose another folder") from error
+
+
+def _listed(folder: Path) -> Contents:
     from usl_core.image_listing import natural_key
     from usl_core.image_names import is_image_name
 
-    folders, archives, n_images = [], [], 0
-    allowed = roots()
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
+    folders, archives, n_images, n_links = [], [], 0, 0
+    complete, allowed = True, roots()
+    with os.scandir(folder) as entries:
+        for count, entry in enumerate(entries):
+            if count >= MAX_LOOKED_AT:
+                complete = False
+                break
+            if entry.name.startswith("."):
+                continue
+            if is_image_name(entry.name) and not entry.is_dir(follow_symlinks=False):
+                n_images += 1
+                continue
+            if entry.is_symlink():
+                n_links += 1
+                complete = complete and n_links <= MAX_LINKS
+                if n_links > MAX_LINKS or not _is_inside(Path(os.path.realpath(entry.path)), allowed):
                     continue
-                inside = not entry.is_symlink() or _is_inside(Path(os.path.realpath(entry.path)), allowed)
-                # Not entry.is_dir(), which raises for a link to itself.
-                if inside and os.path.isdir(entry.path):  # noqa: PTH112
-                    folders.append(entry.name)
-                elif inside and entry.name.lower().endswith(".zip"):
-                    archives.append(entry.name)
-                elif is_image_name(entry.name):
-                    n_images += 1
-    except OSError as error:
-        raise UslError(f"{folder} cannot be opened ({error.strerror or error}); choose another folder") from error
+            if _is_folder(entry):
+                folders.append(entry.name)
+            elif entry.name.lower().endswith(".zip"):
+                archives.append(entry.name)
     folders.sort(key=natural_key)
     archives.sort(key=natural_key)
     room = max(MAX_LISTED - len(folders), 0)
     left_out = len(folders) + len(archives) - min(len(folders), MAX_LISTED) - min(len(archives), room)
-    return Contents(tuple(folders[:MAX_LISTED]), tuple(archives[:room]), n_images, left_out)
+    return Contents(tuple(folders[:MAX_LISTED]), tuple(archives[:room]), n_images, left_out, complete)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Most file systems tell with the name; only a link is looked at."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _listed_roots() -> list[str]:

@@ -10,6 +10,7 @@ from threading import Thread, Timer
 import anyio
 import streamlit as st
 
+from . import folders
 from .guard import tell_streamlit
 
 
@@ -36,6 +37,7 @@ def _sweep() -> None:
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """From the first request that can be answered to the last. SIGTERM passes through here and not through `atexit`."""
     tell_streamlit()
+    folders.roots()  # from here on they are what they are now
     spare = Timer(3.0, _warm_up)  # unless a browser comes at once; serving that one goes first
     spare.daemon = True
     spare.start()

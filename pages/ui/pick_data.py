@@ -51,7 +51,7 @@ def _demo(card: DemoCard) -> None:
         disabled=is_open,
         on_click=state.open_data,
         args=(card.name,),
-        help=f"{card.source}. Licence: {card.licence}.",
+        help=f"{plain(card.source)}. Licence: {plain(card.licence)}.",
     )
 
 
@@ -76,6 +76,7 @@ def folder() -> None:
         if refused:
             errors.say(refused)
         counted = f"{listed.n_images:,} image files" if listed.n_images else "no image files"
+        some = "" if listed.complete else "at least "
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Use this folder",
@@ -85,7 +86,7 @@ def folder() -> None:
                 on_click=_use_typed,
                 help="All images in it and in its subfolders; subfolders become classes. Nothing is copied or changed.",
             )
-            st.caption(f"{counted} right here, {len(listed.folders):,} subfolders, {len(listed.archives):,} archives")
+            st.caption(f"{some}{counted} right here, {len(listed.folders):,} subfolders, {len(listed.archives):,} archives")
         with st.container(key="folder-list", horizontal=True, gap="small"):
             for at, name in enumerate(listed.folders):
                 st.button(plain(name, 48), key=f"enter-{at}", icon=":material/folder:", on_click=_enter, args=(here / name,))
@@ -94,14 +95,15 @@ def folder() -> None:
                 st.button(
                     plain(name, 48), key=f"archive-{at}", icon=icon, on_click=_use, args=(here / name,), help="Use this archive"
                 )
-        if listed.n_left_out:
-            st.caption(f"{listed.n_left_out:,} more are not listed; type the path above.")
+        if listed.n_left_out or not listed.complete:
+            more = f"{listed.n_left_out:,} more" if listed.complete else "The rest"
+            st.caption(f"{more} are not listed; type the path above.")
 
 
 def _here(roots: list[Path]) -> Path:
     """The folder that is looked into, checked again: it may have become a link since."""
     try:
-        return folders.confined(st.session_state.get(_BROWSED, roots[0]))
+        return folders.confined(Path(st.session_state.get(_BROWSED, roots[0])))
     except UslError:
         return roots[0]
 
@@ -109,7 +111,7 @@ def _here(roots: list[Path]) -> Path:
 def _path_field(here: Path) -> None:
     # What was typed and refused stays, so that it can be mended, until the visitor goes elsewhere.
     if _FIELD not in st.session_state or st.session_state.get(_SHOWN) != str(here):
-        st.session_state[_FIELD] = st.session_state[_SHOWN] = str(here)
+        st.session_state[_FIELD], st.session_state[_SHOWN] = _typable(here), str(here)
     st.text_input(
         "Folder on this server",
         key=_FIELD,
@@ -164,7 +166,13 @@ def _enter(path: Path) -> None:
 
 def _use_typed() -> None:
     """What stands in the field, which may be newer than the page."""
-    _use(st.session_state[_FIELD])
+    typed, shown = st.session_state[_FIELD], Path(st.session_state[_SHOWN])
+    _use(shown if typed == _typable(shown) else typed)
+
+
+def _typable(path: Path) -> str:
+    """A path as text that can be sent; a name that is no text has a question mark where it is none."""
+    return str(path).encode("utf-8", "replace").decode()
 
 
 def _use(path: Path | str) -> None:

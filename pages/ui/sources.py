@@ -55,7 +55,10 @@ def source_of(name: str) -> str:
             f"this server knows no data set {name!r:.60}; a link to a folder works only on the server that opened the folder. "
             "Choose a data set on the page Data"
         )
-    return with_split(str(confined(path)), split or None)  # the roots may have changed since
+    found = confined(Path(path))  # the roots may have changed since
+    if str(found) != path:
+        raise UslError("the folder of this link has become a link to another place; open that place on the page Data")
+    return with_split(path, split or None)
 
 
 def title_of(name: str) -> str:

@@ -175,3 +175,110 @@ def test_read_only_opens_nothing(place: Path, monkeypatch: pytest.MonkeyPatch, v
 def test_read_only_can_be_off(place: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(folders.ENV_READ_ONLY, value)
     assert not folders.is_read_only()
+
+
+def _looks(monkeypatch: pytest.MonkeyPatch, of: Path) -> list[str]:
+    """Every look that Python takes at something below a folder."""
+    seen: list[str] = []
+    for module, name in (
+        (os, "stat"),
+        (os, "lstat"),
+        (os, "scandir"),
+        (os, "readlink"),
+        (os.path, "isdir"),
+        (os.path, "realpath"),
+    ):
+        original = getattr(module, name)
+
+        def counted(path, *given, original=original, name=name, **more):
+            if str(path).startswith(str(of)):
+                seen.append(name)
+            return original(path, *given, **more)
+
+        monkeypatch.setattr(module, name, counted)
+    return seen
+
+
+def test_a_folder_is_listed_without_a_look_at_every_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    album = place / "root" / "album"
+    for number in range(400):
+        (album / f"{number}.png").write_bytes(b"")
+        (album / f"{number}.zip").write_bytes(b"")
+        (album / f"folder {number}").mkdir()
+    seen = _looks(monkeypatch, album)
+    assert folders.contents(album).n_images == 400
+    assert len(seen) < 20, "a folder of files costs one listing"
+    os.utime(album, (1e9, 1e9))
+    folders.contents(album)
+    del seen[:]
+    for _ in range(5):
+        folders.contents(album)
+    assert seen.count("scandir") <= 1, "and that only once in a while"
+    (album / "new.png").write_bytes(b"")
+    assert folders.contents(album).n_images == 401, "but what is new is seen at once"
+
+
+def test_links_are_followed_up_to_a_number(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "MAX_LINKS", 3)
+    for number in range(9):
+        (place / "root" / "album" / f"link {number}").symlink_to(place / "root" / "album" / "deep")
+    listed = folders.contents(place / "root" / "album")
+    assert len(listed.folders) <= 4
+    assert not listed.complete
+    assert folders.contents(place / "root" / "album" / "deep").complete
+
+
+def test_a_folder_without_end_is_listed_in_part(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "MAX_LOOKED_AT", 10)
+    for number in range(30):
+        (place / "root" / "album" / f"{number}.jpg").write_bytes(b"")
+    listed = folders.contents(place / "root" / "album")
+    assert not listed.complete
+    assert listed.n_images <= 10
+
+
+def test_a_root_that_becomes_a_link_opens_nothing(place: Path) -> None:
+    root = place / "root"
+    assert folders.roots() == [root]
+    root.rename(place / "was root")
+    root.symlink_to(place / "secret")
+    assert folders.roots() == []
+    with pytest.raises(UslError, match="opens no folders"):
+        folders.confined("inner")
+    root.unlink()
+    (place / "was root").rename(root)
+    assert folders.roots() == [root], "it is back"
+
+
+def test_a_root_whose_link_is_turned_stays_where_it_was(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alias = place / "alias"
+    alias.symlink_to(place / "root")
+    monkeypatch.setenv(folders.ENV_ROOTS, str(alias))
+    assert folders.roots() == [place / "root"]
+    alias.unlink()
+    alias.symlink_to(place / "secret")
+    assert folders.roots() == [place / "root"]
+    assert folders.confined(place / "root" / "album") == place / "root" / "album"
+    for path in (place / "secret", alias / "inner"):
+        with pytest.raises(UslError, match="not inside"):
+            folders.confined(path)
+
+
+def test_a_root_that_is_made_later_is_opened(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(folders.ENV_ROOTS, str(place / "later"))
+    assert folders.roots() == []
+    (place / "later").mkdir()
+    assert folders.roots() == [place / "later"]
+
+
+def test_a_root_that_leads_to_itself_is_left_out(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(folders.ENV_ROOTS, os.pathsep.join([str(place / "root" / "itself"), str(place / "root")]))
+    assert folders.roots() == [place / "root"]
+
+
+def test_names_may_begin_and_end_with_blanks(place: Path) -> None:
+    odd = place / "root" / " odd "
+    odd.mkdir()
+    assert folders.confined(odd) == odd
+    assert folders.allows(str(odd))
+    assert not folders.allows(place / "secret")

@@ -99,3 +99,30 @@ def test_names_that_are_no_utf8_are_kept(album: Path) -> None:
     name = sources.name_of(odd)
     assert sources.source_of(name) == str(odd)
     assert json.loads((default_cache_dir() / "opened" / f"{name}.json").read_text())["path"] == str(odd)
+
+
+def test_a_name_is_worthless_once_the_folder_is_a_link_to_another_folder(album: Path) -> None:
+    name = sources.name_of(album)
+    (album.parent / "other").mkdir()
+    album.rmdir()
+    album.symlink_to(album.parent / "other")
+    with pytest.raises(UslError, match="link to another place"):
+        sources.source_of(name)
+    with pytest.raises(UslError, match="link to another place"):
+        sources.title_of(name)
+
+
+def test_a_name_is_worthless_once_the_root_is_a_link(album: Path, tmp_path: Path) -> None:
+    name = sources.name_of(album)
+    root = album.parent
+    assert sources.source_of(name) == str(album)
+    root.rename(tmp_path / "moved")
+    root.symlink_to(tmp_path / "moved")
+    with pytest.raises(UslError):
+        sources.source_of(name)
+
+
+def test_names_may_end_with_a_blank(album: Path) -> None:
+    odd = album / "summer "
+    odd.mkdir()
+    assert sources.source_of(sources.name_of(odd)) == str(odd)
