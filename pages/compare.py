@@ -16,6 +16,7 @@ from pages.ui import (
     pinned,
     scores,
     state,
+    text,
     training,
 )
 from usl_core.palette import method_style
@@ -61,7 +62,7 @@ with errors.shown(way_out=True):
     cards = cached.scorecards(made, choices, methods, its_card)  # while the browser draws the maps
     chosen.show("compare-maps", choices.data, images, marked, percentiles, selections, row)
     for note in dict.fromkeys(note for found in selections.values() for note in found.notes):
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {text.plain(note)}")
     pinned.show(choices, made, selections, row)
 
     for column, (method, found) in zip(st.columns(len(methods)), selections.items(), strict=True):

@@ -6,19 +6,19 @@ from pages.ui import cached, encoders, errors, folders, header, inventory, jobs,
 
 choices = state.choices()
 name = choices.data
-made, images, title = None, None, "no data set"
+made, images, title = None, None, None
 with errors.shown(stop=False):
     title = sources.title_of(name)
     images = cached.images(name)
     made = cached.prepared(name, choices.encoder)
-header.show("What do I have?", header.facts_of(title, made))
+header.show("What do I have?", header.facts_of(title or "no data set", made))
 
 st.subheader("Choose images", divider="gray")
 pick_data.demos()
 if not folders.is_read_only():
     pick_data.folder()
 
-if title != "no data set":
+if title is not None:
     with errors.shown():
         splits.show(name)
         source = sources.source_of(name)

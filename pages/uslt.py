@@ -13,6 +13,7 @@ from pages.ui import (
     nav,
     opened,
     state,
+    text,
     training,
     training_view,
 )
@@ -56,7 +57,7 @@ with errors.shown(way_out=True):
         training_view.show(choices, shown, epochs, drawn, live=False)
         if shown.finished is not None:
             for note in shown.finished.notes:
-                st.caption(f":material/info: {note}")
+                st.caption(f":material/info: {text.plain(note)}")
             st.subheader("The picks", anchor=False)
             percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
             picked = selection_of(shown.finished)

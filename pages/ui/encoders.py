@@ -46,7 +46,7 @@ def _card(name: str, card: EncoderCard) -> None:
         disabled=chosen,
         on_click=state.use_encoder,
         args=(card.name,),
-        help=f"Licence: {card.licence}",
+        help=f"Licence: {plain(card.licence)}",
     )
 
 
@@ -75,7 +75,7 @@ def _encoding(name: str) -> None:
             "prepare",
             arguments,
             doing="Encoding",
-            label=f"Encode with {encoder}",
+            label=f"Encode with {plain(encoder)}",
             help="In the background: look around meanwhile, reload or close the page. What is done is kept on disk.",
         )
     if is_ready:

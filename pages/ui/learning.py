@@ -86,7 +86,7 @@ def _inside(name: str, images: ImageSet) -> None:
         encoder = job.result["encoder"]
         for note in job.result["notes"]:
             st.caption(f":material/info: {plain(note)}")
-        st.success(f"{encoder} is among the encoders above.", icon=":material/check:")
+        st.success(f"{plain(encoder)} is among the encoders above.", icon=":material/check:")
         chosen = state.encoder() == encoder
         st.button("Choose it", key="learn-choose", on_click=state.use_encoder, args=(encoder,), disabled=chosen)
 

@@ -7,6 +7,8 @@ from html import escape
 
 import streamlit as st
 
+from usl_core.names import display_name
+
 _STYLE = """<style>
 .usl-table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
 .usl-table th, .usl-table td { padding: .3rem .6rem; border-bottom: 1px solid rgba(128,128,128,.28); text-align: right;
@@ -38,11 +40,13 @@ def show(head: str, body: str, *, words: bool = False, label: str = "") -> None:
 
 def rows(titles: Sequence[str], lines: Sequence[Sequence[object]], *, words: bool = False, label: str = "") -> None:
     """A table of foreign text and numbers."""
-    head = "".join(f"<th scope='col'>{escape(title)}</th>" for title in titles)
+    head = "".join(f"<th scope='col'>{_text(title)}</th>" for title in titles)
     body = "".join(
-        f"<tr><th scope='row'>{escape(str(line[0]))}</th>"
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in line[1:])
-        + "</tr>"
+        f"<tr><th scope='row'>{_text(line[0])}</th>" + "".join(f"<td>{_text(cell)}</td>" for cell in line[1:]) + "</tr>"
         for line in lines
     )
     show(f"<tr>{head}</tr>", body, words=words, label=label)
+
+
+def _text(cell: object) -> str:
+    return escape(display_name(str(cell), 2000))

@@ -85,8 +85,8 @@ class App:
 
     @property
     def plain(self) -> str:
-        """The same without the backslashes that keep Markdown from acting."""
-        return re.sub(r"\\(.)", r"\1", self.text)
+        """The same without what keeps Markdown from acting."""
+        return re.sub(r"\\(.)", r"\1", self.text.replace(":small[]", ""))
 
     @property
     def heading(self) -> str:
