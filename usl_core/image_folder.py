@@ -14,7 +14,7 @@ from stat import S_ISREG
 from .errors import UslError
 from .image_decode import MAX_FILE_BYTES
 from .image_kinds import HEAD_BYTES
-from .image_listing import HIDDEN_FILE, LEADS_OUT, LINK_OUT, Listing, is_hidden, passed_over, sniffed
+from .image_listing import HIDDEN_FILE, LEADS_OUT, LINK_OUT, Listing, is_hidden, leads_out, passed_over, sniffed
 from .image_names import is_image_name, is_unknown_name, unread_kind
 from .regular_files import NOT_REGULAR, open_regular, read_regular
 from .types import Progress
@@ -141,10 +141,7 @@ class Folder:
             raise UslError(_cause(error)) from error
 
     def _leads_out(self, name: str) -> bool:
-        if not self._within:
-            return False
-        target = Path(os.path.realpath(self.root / name))
-        return not any(target.is_relative_to(root) for root in self._within)
+        return leads_out(self.root / name, self._within)
 
 
 def _is_expected(name: str) -> bool:

@@ -7,11 +7,13 @@ thumbnails and what was deleted. How many there were is told, so that nobody mis
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,14 @@ _TRASH = {
 _SETTLED_NS = 2_000_000_000
 _TRIES = 256  # files of one unknown kind in a row that are alike settle what the others are
 _MAX_KINDS = 100
+
+
+def leads_out(path: Path, within: Sequence[Path]) -> bool:
+    """Whether a path lies, its links followed, outside of all these resolved folders; never so where there are none."""
+    if not within:
+        return False
+    target = Path(os.path.realpath(path))
+    return not any(target.is_relative_to(folder) for folder in within)
 
 
 def natural_key(path: str) -> tuple[str, str]:

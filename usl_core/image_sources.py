@@ -11,6 +11,7 @@ from stat import S_ISDIR, S_ISREG
 from .errors import UslError
 from .image_archive import Archive
 from .image_folder import Folder
+from .image_listing import leads_out
 from .zip_reader import is_zip
 
 Source = Folder | Archive
@@ -24,8 +25,10 @@ def open_source(root: Path, within: Sequence[Path] = ()) -> Source:
         within: see `Folder`.
 
     Raises:
-        UslError: there is nothing at `root`, it is neither folder nor .zip, or it is damaged.
+        UslError: there is nothing at `root`, it lies outside of `within`, is neither folder nor .zip, or is damaged.
     """
+    if leads_out(root, within):
+        raise UslError(f"{root} is not, or no longer, inside the folders that may be read; open it again")
     try:
         facts = root.stat()
         if S_ISDIR(facts.st_mode):

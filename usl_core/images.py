@@ -7,6 +7,7 @@ decoding, in `scan_index`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,8 @@ def scan(
     Args:
         path: a folder, searched recursively, or a .zip archive, which is never unpacked.
         split: keep only the images of this split; see `in_split`.
-        within: resolved folders; a linked file outside all of them becomes a problem. Empty: links may lead anywhere.
+        within: resolved folders; a linked file outside all of them becomes a problem, now and whenever the images are opened.
+            Empty: links may lead anywhere.
         cache_dir: see `Store`. If it cannot be written, the scan succeeds and the next one takes as long again.
         on_progress: see `types.Progress`. If it raises, the verdicts so far stay in the cache.
 
@@ -72,7 +74,7 @@ def scan(
     report(0.0, "looking for image files")
     listing = source.listing(report)
     verdicts = examined(source, listing, Store(cache_dir), report)
-    images = _image_set(source.root, listing, verdicts)
+    images = replace(_image_set(source.root, listing, verdicts), within=tuple(within))
     if split is not None:
         images = in_split(images, split)
     report(1.0, f"{len(images):,} images, {len(images.problems):,} problems")
@@ -87,7 +89,7 @@ def read_bytes(images: ImageSet, index: int) -> bytes:
     """
     name = images.paths[whole_number(index, "index", 0, len(images) - 1, "images")]
     try:
-        data = open_source(images.root).read(name)
+        data = open_source(images.root, images.within).read(name)
     except UslError as error:
         raise UslError(f"{name!r} in {images.root} cannot be read: {error}") from error
     if all(digest(data, by_rule).hex() != images.digests[index] for by_rule in (False, True)):

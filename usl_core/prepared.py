@@ -9,7 +9,7 @@ which only look into the cache.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .artefacts import Map, load_map, load_neighbors, load_or_draw_map, load_or_find_neighbors
@@ -96,8 +96,13 @@ def find_images(
     return images if split is None else in_split(images, split)
 
 
-def known_images(source: str, *, cache_dir: Path | None = None) -> ImageSet | None:
+def known_images(source: str, *, within: Sequence[Path] = (), cache_dir: Path | None = None) -> ImageSet | None:
     """The images that the last `find_images` of this source found, or None; the source itself is not looked at.
+
+    Args:
+        source: see above.
+        within: folders that images are read from, now and later, see `ImageSet`.
+        cache_dir: see `Store`.
 
     Raises:
         UslError: no such demo, or no such split any longer.
@@ -106,7 +111,10 @@ def known_images(source: str, *, cache_dir: Path | None = None) -> ImageSet | No
         return load_demo(source.removeprefix(DEMO_PREFIX)).images
     path, split = without_split(source)
     images = recall_images(Path(path), Store(cache_dir))
-    return images if images is None or split is None else in_split(images, split)
+    if images is None:
+        return None
+    images = replace(images, within=tuple(within))
+    return images if split is None else in_split(images, split)
 
 
 def prepare(
@@ -150,7 +158,9 @@ def prepare(
     return Prepared(source=source, features=features, neighbors=graph, pca=pca, umap=umap)
 
 
-def load_prepared(source: str, encoder: str | None = None, *, cache_dir: Path | None = None) -> Prepared | None:
+def load_prepared(
+    source: str, encoder: str | None = None, *, within: Sequence[Path] = (), cache_dir: Path | None = None
+) -> Prepared | None:
     """What `prepare` made with the same arguments, or None if any of it is missing; nothing is computed.
 
     Raises:
@@ -163,7 +173,7 @@ def load_prepared(source: str, encoder: str | None = None, *, cache_dir: Path | 
         bundled = _bundled(source)
         if bundled.features.encoder == encoder:
             return bundled
-    images = known_images(source, cache_dir=cache_dir)
+    images = known_images(source, within=within, cache_dir=cache_dir)
     features = None if images is None else load_features(images, encoder, cache_dir=cache_dir)
     if features is None:
         return None

@@ -1,6 +1,7 @@
 """What a worker process can be asked to do. Arguments and results are plain JSON; what is large goes into the cache or a file.
 
-Each task takes its arguments by name and `on_progress` (see `types.Progress`), which may raise `Cancelled`.
+Each task takes its arguments by name and `on_progress` (see `types.Progress`), which may raise `Cancelled`. Those of a source
+take `within`: the folders that its images are read from, see `types.ImageSet`; empty means that links may lead anywhere.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
 
 def scan_source(source: str, within: Sequence[str] = (), *, on_progress: Progress) -> dict[str, Any]:
     """Look through a folder or archive."""
-    images = find_images(source, within=[Path(root) for root in within], on_progress=on_progress)
+    images = find_images(source, within=_paths(within), on_progress=on_progress)
     return {"images": len(images), "problems": len(images.problems)}
 
 
 def prepare_source(source: str, encoder: str, within: Sequence[str] = (), *, on_progress: Progress) -> dict[str, Any]:
     """Everything that selecting needs."""
-    made = prepare(source, encoder, within=[Path(root) for root in within], on_progress=on_progress)
+    made = prepare(source, encoder, within=_paths(within), on_progress=on_progress)
     return {"images": len(made.features), "dimensions": made.features.values.shape[1]}
 
 
-def draw_map(source: str, encoder: str, *, on_progress: Progress) -> dict[str, Any]:
+def draw_map(source: str, encoder: str, within: Sequence[str] = (), *, on_progress: Progress) -> dict[str, Any]:
     """The UMAP of a prepared source."""
-    made = _prepared(source, encoder)
+    made = _prepared(source, encoder, within)
     on_progress(0.0, "compiling may take the first minute")
     drawn = load_or_draw_map(made.features, made.neighbors, "umap")
     return {"trustworthiness": drawn.trustworthiness}
@@ -47,12 +48,13 @@ def score_over_seeds(
     budget: int,
     params: Mapping[str, Mapping[str, Any]],
     n_seeds: int,
+    within: Sequence[str] = (),
     *,
     on_progress: Progress,
 ) -> dict[str, Any]:
     """The seeds 0 to n_seeds - 1, by method: mean and standard deviation of every score, None where it is unknown; and for
     how many seeds each image is picked, for those that are."""
-    compared = _compare(source, encoder, methods, budget, params, range(n_seeds), on_progress)
+    compared = _compare(_prepared(source, encoder, within), methods, budget, params, range(n_seeds), on_progress)
     found = {}
     for method in compared.selections:
         counts = compared.pick_counts(method)
@@ -65,13 +67,20 @@ def score_over_seeds(
 
 
 def sweep_usl(
-    source: str, encoder: str, budget: int, params: Mapping[str, Any], seed: int, *, on_progress: Progress
+    source: str,
+    encoder: str,
+    budget: int,
+    params: Mapping[str, Any],
+    seed: int,
+    within: Sequence[str] = (),
+    *,
+    on_progress: Progress,
 ) -> dict[str, Any]:
     """USL over a row of lambdas and a row of alphas: the swept values, changed picks, and every score that is known."""
     from .selection.usl import UslParams
     from .sweeps import POWERS, WEIGHTS, Swept, sweep
 
-    made, settings = _prepared(source, encoder), UslParams(**params)
+    made, settings = _prepared(source, encoder, within), UslParams(**params)
 
     def over(swept: Swept, values: Sequence[float], done: float) -> dict[str, Any]:
         points = sweep(
@@ -105,14 +114,15 @@ def write_report_file(
     title: str,
     command: str,
     out: str,
+    within: Sequence[str] = (),
     *,
     on_progress: Progress,
 ) -> dict[str, Any]:
     """The HTML report of one seed."""
     from .report import write_report
 
-    compared = _compare(source, encoder, methods, budget, params, (seed,), on_progress)
-    made = _prepared(source, encoder)
+    made = _prepared(source, encoder, within)
+    compared = _compare(made, methods, budget, params, (seed,), on_progress)
     drawn = made.umap if map_method == "umap" and made.umap else made.pca
     on_progress(0.99, "writing the report")
     path = write_report(compared, drawn.xy, out, title=title, map_note=drawn.note, command=command)
@@ -120,18 +130,25 @@ def write_report_file(
 
 
 def write_picks_archive(
-    source: str, encoder: str, indices: Sequence[int], out: str, *, on_progress: Progress
+    source: str, encoder: str, indices: Sequence[int], out: str, within: Sequence[str] = (), *, on_progress: Progress
 ) -> dict[str, Any]:
     """The picked images, as they are, in one .zip archive."""
     from .export import write_picks_zip
 
     path = Path(out) / "picks.zip"
-    write_picks_zip(path, _prepared(source, encoder).images, indices, on_progress=on_progress)
+    write_picks_zip(path, _prepared(source, encoder, within).images, indices, on_progress=on_progress)
     return {"file": str(path)}
 
 
 def train_heads(
-    source: str, encoder: str, budget: int, params: Mapping[str, Any], seed: int, *, on_progress: Progress
+    source: str,
+    encoder: str,
+    budget: int,
+    params: Mapping[str, Any],
+    seed: int,
+    within: Sequence[str] = (),
+    *,
+    on_progress: Progress,
 ) -> dict[str, Any]:
     """A training of USL-T, gone on with where an earlier one was interrupted; its epochs can be read while it runs."""
     from .uslt.params import UsltParams
@@ -139,29 +156,33 @@ def train_heads(
     from .views import views_key
 
     settings = UsltParams(**params)
-    made = _prepared(source, encoder)
+    made = _prepared(source, encoder, within)
     key = views_key(made.features, settings.n_views, strength=settings.view_strength) if settings.n_views else None
     record = TrainingRecord(made.features, budget, settings, seed=seed, views_key=key)
     training = record.train(made.neighbors, _views(made, settings, on_progress), on_progress=on_progress)
     return {"epochs": training.last.epoch}
 
 
-def time_learning(source: str, params: Mapping[str, Any], *, on_progress: Progress) -> dict[str, Any]:
+def time_learning(
+    source: str, params: Mapping[str, Any], within: Sequence[str] = (), *, on_progress: Progress
+) -> dict[str, Any]:
     """How long `learn_features` would take here."""
     from .pretrain.encoder import estimate
     from .pretrain.params import PretrainParams
 
-    found = estimate(_images(source), PretrainParams(**params), on_progress=on_progress)
+    found = estimate(_images(source, within), PretrainParams(**params), on_progress=on_progress)
     return {"reading": found.reading, "epoch": found.epoch}
 
 
-def learn_features(source: str, name: str, title: str, params: Mapping[str, Any], *, on_progress: Progress) -> dict[str, Any]:
+def learn_features(
+    source: str, name: str, title: str, params: Mapping[str, Any], within: Sequence[str] = (), *, on_progress: Progress
+) -> dict[str, Any]:
     """An encoder from the images of a source, gone on with where an earlier training was interrupted."""
     from .pretrain.encoder import pretrain_encoder
     from .pretrain.params import PretrainParams
 
     settings = PretrainParams(**params)
-    card, trained = pretrain_encoder(_images(source), name, settings, source=title, on_progress=on_progress)
+    card, trained = pretrain_encoder(_images(source, within), name, settings, source=title, on_progress=on_progress)
     return {"encoder": card.name, "notes": list(trained.notes)}
 
 
@@ -173,8 +194,7 @@ def run_one_experiment(name: str, *, on_progress: Progress) -> dict[str, Any]:
 
 
 def _compare(
-    source: str,
-    encoder: str,
+    made: Prepared,
     methods: Sequence[str],
     budget: int,
     params: Mapping[str, Mapping[str, Any]],
@@ -185,7 +205,6 @@ def _compare(
     from .selection.usl import UslParams
     from .uslt.params import UsltParams
 
-    made = _prepared(source, encoder)
     settings = {
         method: (UsltParams if method == "usl-t" else UslParams)(**params[method]) for method in methods if method in params
     }
@@ -215,18 +234,22 @@ def _views(made: Prepared, params: UsltParams, on_progress: Progress) -> Views |
     )
 
 
-def _images(source: str) -> ImageSet:
-    images = known_images(source)
+def _images(source: str, within: Sequence[str]) -> ImageSet:
+    images = known_images(source, within=_paths(within))
     if images is None:
         raise UslError("the list of the images is no longer in the cache; scan them again on the page Data")
     return images
 
 
-def _prepared(source: str, encoder: str) -> Prepared:
-    made = load_prepared(source, encoder)
+def _prepared(source: str, encoder: str, within: Sequence[str]) -> Prepared:
+    made = load_prepared(source, encoder, within=_paths(within))
     if made is None:
         raise UslError(f"the features of {encoder} are no longer in the cache; encode the images again on the page Data")
     return made
+
+
+def _paths(within: Sequence[str]) -> list[Path]:
+    return [Path(folder) for folder in within]
 
 
 def _or_none(pair: tuple[float, float]) -> tuple[float | None, ...]:

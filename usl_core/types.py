@@ -75,6 +75,7 @@ class ImageSet:
         problems: the files that could not be used, each with its cause.
         notes: what is worth knowing of files that are used; a file may have several.
         skipped: what was passed over on purpose: hidden folders, those of thumbnails and trash, and the like.
+        within: resolved folders; nothing outside of them is read when an image is opened. Empty: links may lead anywhere.
         fingerprint: hash of the contents in order; does not depend on file names or on where the folder lies.
     """
 
@@ -88,6 +89,7 @@ class ImageSet:
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    within: tuple[Path, ...] = ()
     fingerprint: str
 
     def __len__(self) -> int:

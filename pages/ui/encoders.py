@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from usl_core.encoder_trained import PREFIX
 from usl_core.encoders import EncoderCard, encoder_cards
 from usl_core.prepared import is_demo
 
@@ -75,7 +76,7 @@ def _encoding(name: str) -> None:
             "prepare",
             arguments,
             doing="Encoding",
-            label=f"Encode with {plain(encoder)}",
+            label=f"Encode with {plain(encoder) if encoder.startswith(PREFIX) else encoder}",
             help="In the background: look around meanwhile, reload or close the page. What is done is kept on disk.",
         )
     if is_ready:

@@ -6,13 +6,16 @@ known leaves no trace here.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from usl_core.image_records import images_version
 from usl_core.images import thumbnail
 from usl_core.names import display_name
 from usl_core.prepared import is_demo, known_images, prepared_fingerprint, prepared_images
 from usl_core.types import ImageSet
 
-from . import sources
+from . import folders, sources
 from .kept import Kept
 
 SIZES = {"small": 128, "large": 480}
@@ -20,7 +23,7 @@ SIZES = {"small": 128, "large": 480}
 
 _scanned: Kept[tuple[str, int | None], tuple[ImageSet, dict[str, int]]] = Kept(8)
 _encoded: Kept[tuple[str, str, str], ImageSet] = Kept(8)
-_jpegs: Kept[tuple[str, str, int], bytes] = Kept(4096)
+_jpegs: Kept[tuple[str, str, int, tuple[Path, ...]], bytes] = Kept(4096)
 
 
 def image_of(name: str, digest: str, size: str) -> bytes:
@@ -38,8 +41,8 @@ def image_of(name: str, digest: str, size: str) -> bytes:
     source, pixels = sources.source_of(name), SIZES[size]
     version = None if is_demo(source) else images_version(source)
     images, row_of = _scanned.get((source, version), lambda: _images(source))
-    row = row_of[digest]
-    return _jpegs.get((source, digest, pixels), lambda: thumbnail(images, row, pixels))
+    row, within = row_of[digest], () if is_demo(source) else tuple(folders.roots())
+    return _jpegs.get((source, digest, pixels, within), lambda: thumbnail(replace(images, within=within), row, pixels))
 
 
 def image_of_row(name: str, fingerprint: str, row: int, encoder: str) -> bytes:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import usl_core as usl
-from usl_core import features, prepared
+from usl_core import features, prepared, scan_index
+from usl_core import images as images_module
 from usl_core.demos import load_demo
 from usl_core.errors import UslError
 from usl_core.image_records import images_version
+from usl_core.image_sources import open_source
+from usl_core.images import open_image, read_bytes
 from usl_core.prepared import (
     DEMO_PREFIX,
     find_images,
@@ -24,6 +28,7 @@ from usl_core.prepared import (
     prepared_fingerprint,
     prepared_images,
 )
+from usl_core.tasks import TASKS
 
 from .test_features import Tiny
 
@@ -240,3 +245,83 @@ def test_images_without_a_vector_count_in_the_fingerprint(tmp_path):
     assert len(encoded) == 19
     assert prepared_fingerprint(str(images.root), "pixels:pca") == encoded.fingerprint
     same(prepared_images(str(images.root), "pixels:pca"), encoded.images)
+
+
+def linked(tmp_path):
+    """A folder of ten pictures of which one is a link to a place beside it, and that place."""
+    inside, beside = fill(tmp_path / "inside", 9), fill(tmp_path / "beside", 1, ["far.png"], seed=9)
+    (inside / "link.png").symlink_to(beside / "far.png")
+    return inside, beside
+
+
+def test_what_was_scanned_through_a_link_is_not_read_once_its_place_is_closed(tmp_path):
+    inside, beside = linked(tmp_path)
+    both, one = [inside, beside], [inside]
+    images = find_images(str(inside), within=both)
+    row = images.paths.index("link.png")
+    assert read_bytes(images, row)
+    narrowed = known_images(str(inside), within=one)
+    for reads in (read_bytes, open_image):
+        with pytest.raises(UslError, match="leads out"):
+            reads(narrowed, row)
+    assert read_bytes(narrowed, 0)
+    assert read_bytes(known_images(str(inside), within=both), row)
+    made = prepare(str(inside), "pixels:pca", within=both)
+    assert made.images.within == tuple(both)
+    loaded = load_prepared(str(inside), "pixels:pca", within=one)
+    with pytest.raises(UslError, match="leads out"):
+        read_bytes(loaded.images, row)
+    assert "link.png" not in prepare(str(inside), "pixels:pca", within=one).images.paths
+
+
+READING = {
+    "scan": {},
+    "prepare": {"encoder": "pixels:pca"},
+    "report": {
+        **{"encoder": "pixels:pca", "methods": ["random"], "budget": 5, "params": {}, "seed": 0, "map_method": "pca"},
+        **{"title": "", "command": "", "out": "{out}"},
+    },
+    "archive": {"encoder": "pixels:pca", "indices": [0, 1], "out": "{out}"},
+    "learning-time": {"params": {}},
+    "learn": {"name": "mine", "title": "", "params": {"n_epochs": 1}},
+    "uslt": {"encoder": "pixels:pca", "budget": 2, "params": {"n_epochs": 1}, "seed": 0},
+}
+
+
+@pytest.mark.parametrize("task", READING)
+def test_every_task_reads_images_within_the_folders_that_it_was_given(tmp_path, monkeypatch, task):
+    inside, _ = linked(tmp_path)
+    if task != "scan":
+        prepare(str(inside), "pixels:pca", within=[inside])
+    if task == "prepare":
+        Image.new("RGB", (20, 20), "red").save(inside / "new.png")
+    opened = []
+    for module in (images_module, scan_index):
+
+        def seen(root, within=(), original=open_source):
+            opened.append(tuple(within))
+            return original(root, within)
+
+        if hasattr(module, "open_source"):
+            monkeypatch.setattr(module, "open_source", seen)
+    arguments = {key: str(tmp_path / "out") if value == "{out}" else value for key, value in READING[task].items()}
+    TASKS[task](source=str(inside), within=[str(inside)], **arguments, on_progress=lambda fraction, note: None)
+    assert set(opened) == {(inside,)}
+
+
+def test_a_source_that_moved_out_is_not_looked_at(tmp_path):
+    inside, beside = linked(tmp_path)
+    archive = tmp_path / "inside" / "pack.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(inside / "000.png", "a.png")
+    images = find_images(str(archive), within=[inside])
+    assert read_bytes(images, 0)
+    archive.rename(beside / "pack.zip")
+    archive.symlink_to(beside / "pack.zip")
+    for look in (lambda: read_bytes(images, 0), lambda: find_images(str(archive), within=[inside])):
+        with pytest.raises(UslError, match="no longer, inside the folders"):
+            look()
+    for source in (str(beside), str(tmp_path / "inside.zip")):
+        with pytest.raises(UslError, match="inside the folders") as refused:
+            find_images(source, within=[inside])
+        assert "far" not in str(refused.value)

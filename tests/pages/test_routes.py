@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -157,6 +158,21 @@ def test_folders_outside_the_roots_are_not_served_although_they_are_known(client
     (tmp_path / "other").mkdir()
     monkeypatch.setenv(folders.ENV_ROOTS, str(tmp_path / "other"))
     assert get(client, routes.image_url(name, images.digests[0])).status_code == 404
+
+
+def test_a_link_is_not_served_once_its_place_is_closed(client, album, monkeypatch, tmp_path):
+    (tmp_path / "second").mkdir()
+    Image.new("RGB", (30, 30), "blue").save(tmp_path / "second" / "far.png")
+    (album / "link.png").symlink_to(tmp_path / "second" / "far.png")
+    both = os.pathsep.join([str(album.parent), str(tmp_path.resolve() / "second")])
+    monkeypatch.setenv(folders.ENV_ROOTS, both)
+    made = prepare(str(album), within=folders.roots())
+    name, row = sources.name_of(album), made.images.paths.index("link.png")
+    urls = [routes.image_url(name, made.images.digests[row], size) for size in served.SIZES]
+    urls.append(routes.row_url(name, made).format(row=row))
+    for roots, status in ((both, 200), (str(album.parent), 404), (both, 200), (str(tmp_path.resolve() / "second"), 404)):
+        monkeypatch.setenv(folders.ENV_ROOTS, roots)
+        assert [get(client, url).status_code for url in urls] == [status] * 3
 
 
 def test_finished_files_are_sent_as_attachments(client):
