@@ -3,7 +3,7 @@
 The pool belongs to the server, not to a session: whoever asks for the same key sees the same job, in a second tab and after a
 reload. A job remembers which sessions want it, and is only cancelled when the last of them lets go. Who starts one says what
 for: a visitor asked for it, a page needs it, or it is made in the background. By that `job_queue` decides which job goes first,
-makes room and ends. `job_child` is one process, `job_folder` the files that jobs make.
+makes room and ends. `job_crew` holds the processes, `job_child` is one, `job_folder` has the files that jobs make.
 
 A job that is stopping keeps its place until its process is gone; asked for again meanwhile, it waits for that and starts anew.
 Showing it (`want`) is not asking for it (`start`).
@@ -19,14 +19,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .job_child import KILL_AFTER_SECONDS, Child
+from .job_child import KILL_AFTER_SECONDS
+from .job_crew import Crew
 from .job_folder import JobFolder
 from .job_queue import Entry, next_to_start, to_make_room, unwanted
-from .job_state import Job, Purpose, Status, ended, file_named_by, not_started, stronger
+from .job_state import Job, Purpose, Status, file_named_by, stronger
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,8 @@ class JobPool:
         self._is_alive, self._max_running, self._command = is_alive, max_running, command
         self._lock = threading.RLock()
         self._entries: dict[str, Entry] = {}
-        self._live: dict[Entry, threading.Thread] = {}
         self._folder = JobFolder()
+        self._crew = Crew(self._lock, self._folder, self._end)
         self._closed = threading.Event()
         self._is_watched = False
 
@@ -142,13 +143,10 @@ class JobPool:
         """Stop everything, for the end of the server; returns when the processes are gone."""
         self._closed.set()
         with self._lock:
-            for entry in [*self._entries.values(), *self._live]:
+            for entry in [*self._entries.values(), *self._crew.live]:
                 if entry.job.active:
                     self._stop(entry)
-            threads = list(self._live.values())
-        until = time.monotonic() + 4 * KILL_AFTER_SECONDS  # beyond that they hang in the kernel
-        for thread in threads:
-            thread.join(max(until - time.monotonic(), 0))
+        self._crew.join(4 * KILL_AFTER_SECONDS)
         with self._lock:
             self._folder.close()
 
@@ -179,7 +177,7 @@ class JobPool:
 
     def _forget(self, entry: Entry) -> None:
         del self._entries[entry.job.key]
-        if entry not in self._live:  # else at its end: it is still writing
+        if entry.child is None:  # else at its end: it is still writing
             self._folder.forget(entry.job.id)
 
     def _stop(self, entry: Entry) -> None:
@@ -192,17 +190,20 @@ class JobPool:
     def _advance(self) -> None:
         """Start what is next while there is room."""
         now = time.monotonic()
-        while not self._closed.is_set() and len(self._live) < self._max_running:
-            entry = next_to_start(self._waiting(), self._live, now)
+        while not self._closed.is_set() and len(self._crew.live) < self._max_running:
+            entry = next_to_start(self._waiting(), self._crew.live, now)
             if entry is None:
                 break
-            self._launch(entry)
-        if not self._is_watched and not self._closed.is_set() and any(entry.job.active for entry in self._entries.values()):
+            self._crew.launch(entry, self._command)
+        if not self._is_watched and not self._closed.is_set() and self._has_work():
             self._is_watched = True
             try:
                 threading.Thread(target=self._watch, name="jobs", daemon=True).start()
             except RuntimeError:  # no more threads; the next that asks tries again
                 self._is_watched = False
+
+    def _has_work(self) -> bool:
+        return bool(self._crew.live) or any(entry.job.active for entry in self._entries.values())
 
     def _waiting(self) -> list[Entry]:
         return [entry for entry in self._entries.values() if entry.job.status == "waiting"]
@@ -215,7 +216,7 @@ class JobPool:
                     self._tend(time.monotonic())
                 finally:
                     self._is_watched = False
-                if not self._live and not any(entry.job.active for entry in self._entries.values()):
+                if not self._has_work():
                     break
                 self._is_watched = True
 
@@ -227,54 +228,21 @@ class JobPool:
             self._stop(entry)
             self._forget(entry)
         self._advance()
-        leaving = to_make_room(self._waiting(), self._live, self._max_running, now)
+        leaving = to_make_room(self._waiting(), self._crew.live, self._max_running, now)
         if leaving is not None:
             again = Entry(replace(leaving.job, status="waiting", fraction=0.0, note=""), leaving.arguments)
             again.wanted_by, again.seen, again.alone_since = leaving.wanted_by, leaving.seen, leaving.alone_since
             self._entries[leaving.job.key] = again
             self._stop(leaving)
 
-    def _launch(self, entry: Entry) -> None:
-        entry.job = replace(entry.job, status="running", note="starting")
-        entry.child = Child(self._command, partial(self._progress, entry))
-        thread = threading.Thread(target=self._follow, args=(entry, entry.child), name="job", daemon=True)
-        self._live[entry] = thread
-        try:
-            thread.start()
-        except RuntimeError as error:  # no more threads
-            self._end(entry, not_started(entry.job, error))
-
-    def _follow(self, entry: Entry, child: Child) -> None:
-        """From the start of its process to its end; its own thread, so that nobody waits for either."""
-        try:
-            how = partial(ended, outcome=child.run(self._request(entry)))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's failure and not the pool's
-            how = partial(not_started, error=error)
-        with self._lock:
-            self._end(entry, how(entry.job))
-            self._advance()
-
-    def _request(self, entry: Entry) -> dict[str, Any]:
-        arguments = dict(entry.arguments)
-        if "{out}" in arguments.values():
-            with self._lock:
-                out = str(self._folder.of(entry.job.id))
-            arguments = {name: out if value == "{out}" else value for name, value in arguments.items()}
-        return {"task": entry.job.task, "arguments": arguments, "background": entry.job.purpose == "background"}
-
-    def _progress(self, entry: Entry, fraction: float | None, note: str) -> None:
-        with self._lock:
-            entry.job = replace(entry.job, fraction=entry.job.fraction if fraction is None else fraction, note=note)
-
-    def _end(self, entry: Entry, job: Job) -> None:
-        """A process is gone: its place is free, and what it has made counts, even if it was to make room."""
-        del self._live[entry]
-        entry.job, entry.child = job, None
-        known = self._entries.get(job.key)
-        if known is None or known.job.id != job.id:
-            self._folder.forget(job.id)
-        elif known.job.status == "waiting" and job.status == "done":
-            known.job = job
+    def _end(self, entry: Entry) -> None:
+        """A place is free. What a process has made counts, even if it was to make room."""
+        known = self._entries.get(entry.job.key)
+        if known is None or known.job.id != entry.job.id:
+            self._folder.forget(entry.job.id)
+        elif known.job.status == "waiting" and entry.job.status == "done":
+            known.job = entry.job
+        self._advance()
 
 
 def _has_a_page_open(session: str) -> bool:
