@@ -176,6 +176,9 @@ def test_cancel_half_way_and_resume(page: Page, server: Server, root: Path):
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Cancelled at").wait_for(timeout=10_000)
     assert server.workers() == []
+    page.reload()
+    page.get_by_text("Cancelled at").wait_for(timeout=30_000)
+    assert server.workers() == [], "showing a cancelled job is not asking for it"
     page.get_by_role("button", name="Resume").click()
     seen = page.wait_for_function(
         "() => { const m = /([\\d,]+) of 1,900 images,/.exec(document.body.innerText); return m && m[1].replace(',', ''); }",
