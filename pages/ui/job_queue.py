@@ -91,10 +91,8 @@ def next_to_start(waiting: Iterable[Entry], live: Collection[Entry], now: float)
         live: whatever has a process, also what is stopping.
         now: `time.monotonic()`.
     """
-    for entry in sorted(waiting, key=lambda entry: entry.rank(now)):
-        if not any(_excludes(other, entry, now) for other in live):
-            return entry
-    return None
+    free = (entry for entry in waiting if not any(_excludes(other, entry, now) for other in live))
+    return min(free, key=lambda entry: entry.rank(now), default=None)
 
 
 def to_make_room(waiting: Iterable[Entry], live: Collection[Entry], max_running: int, now: float) -> Entry | None:

@@ -197,7 +197,8 @@ HARD_TO_STOP = {
 
 
 @pytest.mark.parametrize("how", HARD_TO_STOP)
-def test_one_that_does_not_listen_is_killed(how):
+def test_one_that_does_not_listen_is_killed(how, monkeypatch):
+    monkeypatch.setattr(job_child, "KILL_AFTER_SECONDS", 0.1)
     pool = JobPool(command=command(SAYING + HARD_TO_STOP[how]))
     pool.start("a", "x", {}, "me")
     running(pool, "a")
@@ -208,8 +209,9 @@ def test_one_that_does_not_listen_is_killed(how):
     pool.close()
 
 
-def test_one_that_does_not_read_its_input_is_stopped_too():
+def test_one_that_does_not_read_its_input_is_stopped_too(monkeypatch):
     """More than a pipe holds is on its way in while the pipe on the way out is full."""
+    monkeypatch.setattr(job_child, "KILL_AFTER_SECONDS", 0.1)
     pool = JobPool(
         command=(sys.executable, "-c", "import sys\nwhile True: sys.stdout.write('{\"progress\": 0.5}\\n' * 10_000)")
     )
@@ -288,7 +290,7 @@ def test_no_thread_for_the_job_is_a_failure_too_however_many_wait(monkeypatch, t
     pool = JobPool(max_running=1, command=command())
     pool.start("first", "gate", {"gate": str(tmp_path / "gate")}, "me")
     running(pool, "first")
-    for at in range(2000):
+    for at in range(1100):  # more than Python's stack is deep
         pool.start(str(at), "quick", {}, "me")
     real = threading.Thread.start
 
@@ -300,7 +302,7 @@ def test_no_thread_for_the_job_is_a_failure_too_however_many_wait(monkeypatch, t
     monkeypatch.setattr(threading.Thread, "start", start)
     (tmp_path / "gate").touch()
     assert ended(pool, "first").status == "done"
-    assert "can't start new thread" in ended(pool, "1999").error
+    assert "can't start new thread" in ended(pool, "1099").error
     monkeypatch.undo()
     pool.start("a", "quick", {}, "me")
     assert ended(pool, "a").status == "done"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import job_pool, job_queue
+from pages.ui import job_child, job_pool, job_queue
 from pages.ui.job_pool import JobPool
 from pages.ui.job_queue import Entry, next_to_start, to_make_room, unwanted
 from pages.ui.job_state import Job, Purpose, Status, stronger
@@ -328,6 +328,7 @@ def test_the_bound_holds_however_often_it_is_cancelled_and_asked_for_again(alive
         return living[-1]
 
     monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(job_child, "KILL_AFTER_SECONDS", 0.1)
     pool = one_at_a_time(alive)
     for _ in range(6):
         pool.start("a", "stubborn", {}, "me")
