@@ -31,7 +31,7 @@ LINK_OUT = ("file of an unknown kind that a link leads out to", "files of an unk
 
 _TRASH = {
     *("__macosx", ".thumbnails", ".thumbs", ".@__thumb", "@eadir", ".appledouble", ".trash", ".trashes", "lost+found"),
-    *("#recycle", "@recycle", "$recycle.bin", "recycler", "recycled", "#snapshot", "@recently-snapshot", "@sharesnapshot"),
+    *("#recycle", "@recycle", "$recycle.bin", "recycler", "#snapshot", "@recently-snapshot", "@sharesnapshot"),
     *("system volume information", "network trash folder", "temporary items", "found.000"),
 }
 _SETTLED_NS = 2_000_000_000

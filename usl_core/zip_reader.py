@@ -25,7 +25,7 @@ ENCRYPTED, PATCHED = 0x41, 0x20  # flags
 _END, _END_64, _LOCATOR_64, _ENTRY, _LOCAL = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2", b"PK\3\4"
 _END_BYTES, _END_64_BYTES, _LOCATOR_64_BYTES, _ENTRY_BYTES, _LOCAL_BYTES = 22, 56, 20, 46, 30
 _TAIL_BYTES = _END_BYTES + 65535  # with the longest comment
-_MAX_TABLE_BYTES = 2**30
+_MAX_TABLE_BYTES = 2**28  # some millions of members; each takes up more memory than bytes in the table
 _CHUNK_BYTES, _LEAST_BYTES = 2**20, 2**12
 
 
@@ -119,8 +119,10 @@ class ZipReader:
         elif disk != 0:
             raise BadZip("it is one of several parts; join them")
         shift = table_end - size - offset
-        if shift < 0 or size > _MAX_TABLE_BYTES:
+        if shift < 0:
             raise BadZip("its table of contents does not lie where it should; it may be cut off")
+        if size > _MAX_TABLE_BYTES:
+            raise BadZip(f"its table of contents has {size:,} bytes, more than the limit of {_MAX_TABLE_BYTES:,}")
         return self._at(table_end - size, size), shift
 
     def _end_record_64(self, end: int) -> tuple[int, int, int] | None:

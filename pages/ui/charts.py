@@ -136,9 +136,10 @@ def class_bars(cards: Mapping[str, Scorecard], images: ImageSet) -> None:
 def class_histogram(images: ImageSet) -> None:
     """How many images each class has."""
     if images.labels is None:
-        st.caption(
-            "The classes are unknown. If you know them, put the images into one subfolder per class; selection needs none."
-        )
+        way = "put the images into one subfolder per class"
+        if len(images.split_names) > 1:
+            way = f"choose a split that has class subfolders, or {way}"
+        st.caption(f"The classes are unknown. If you know them, {way}; selection needs none.")
         return
     sizes = np.bincount(images.labels, minlength=len(images.class_names))
     figure = figures.class_histogram(sizes, images.class_names, theme=state.theme_name())

@@ -255,8 +255,9 @@ def test_photos_that_are_not_on_this_disk_are_named(tmp_path: Path, look: Callab
 
 
 def test_a_class_may_be_called_nearly_like_trash(make: Make, look: Callable[[Path], ImageSet]) -> None:
-    found = look(make({"trash/1.png": picture(1), "recycle/1.png": picture(2), "lost/1.png": picture(3)}))
-    assert found.class_names == ("lost", "recycle", "trash")
+    names = ("lost", "recycle", "recycled", "snapshot", "thumbnails", "trash")
+    found = look(make({f"{name}/1.png": picture(number) for number, name in enumerate(names)}))
+    assert found.class_names == names
     assert found.skipped == ()
 
 

@@ -261,6 +261,14 @@ def test_a_hundred_thousand_members(tmp_path: Path) -> None:
     assert len(listing.names) == 100_000
 
 
+def test_a_table_of_contents_that_would_fill_the_memory(
+    look: Callable[[bytes], ImageSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zip_reader, "_MAX_TABLE_BYTES", 100)
+    with pytest.raises(UslError, match="more than the limit of 100"):
+        look(packed(FILES))
+
+
 @pytest.mark.parametrize("cut", [1, 10, 30, 100, 200])
 def test_cut_archives_say_so(look: Callable[[bytes], ImageSet], cut: int) -> None:
     with pytest.raises(UslError, match=r"damaged or no \.zip"):

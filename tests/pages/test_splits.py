@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import os
 
-from pages.ui import served, sources
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from pages.ui import routes, served, sources
 from usl_core.errors import UslError
 from usl_core.image_subsets import with_split
 from usl_core.prepared import find_images, known_images, prepare, prepared_fingerprint
@@ -93,6 +97,31 @@ def test_data_sets_without_splits_offer_none(app, root):
     find_images(str(root / "plain"))
     app.open("data", data=name_of(root / "plain")).fine()
     assert "choose-split" not in app.keys("selectbox")
+
+
+def test_splits_of_which_one_has_no_classes(app, root):
+    write_images(root / "half" / "train" / "cats", 3)
+    write_images(root / "half" / "train" / "dogs", 4, seed=1)
+    write_images(root / "half" / "test", 5, seed=2)
+    find_images(str(root / "half"))
+    app.open("data", data=name_of(root / "half")).fine()
+    assert "Classes unknown" in app.text
+    assert "choose a split that has class subfolders" in app.plain
+    app.widget("selectbox", "choose-split").set_value("train").run()
+    app.fine()
+    assert "Classes 2" in app.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX pipes and devices")
+def test_a_picture_that_became_a_pipe_or_a_device_is_answered(root):
+    folder = write_images(root / "odd", 3)
+    images = find_images(str(folder))
+    for at, replace in enumerate((os.mkfifo, lambda path: path.symlink_to("/dev/zero"))):
+        (folder / f"{at:03d}.png").unlink()
+        replace(folder / f"{at:03d}.png")
+    client = TestClient(Starlette(routes=list(routes.ROUTES)), base_url="http://127.0.0.1")
+    answers = [client.get("/" + routes.image_url(name_of(folder), digest)).status_code for digest in images.digests]
+    assert answers == [404, 404, 200]
 
 
 def test_names_with_a_split(album):
