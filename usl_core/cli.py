@@ -225,17 +225,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0 done, 2 a mistake in the input or an output that takes nothing (one line on standard error),
         130 interrupted, 141 the reader of the output has gone.
     """
+    restarted = False
     try:
         make_ready()
         logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
         options = build_parser().parse_args(arguments)
+        restarted = getattr(options, "restart", False)
         options.run(options)
         put_all()
     except UslError as error:
         say("error: " + spelled_out(" ".join(str(error).split("\n"))))
         return _with_what_is_left(2)
     except (KeyboardInterrupt, Cancelled):
-        say("\ninterrupted; finished parts are in the cache, and the same command goes on from there (without --restart)")
+        same = "the same command without --restart" if restarted else "the next run"
+        say(f"\ninterrupted; finished parts are in the cache and {same} goes on from there")
         return _with_what_is_left(130)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         return _with_what_is_left(BROKEN_PIPE)

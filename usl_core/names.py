@@ -8,7 +8,7 @@ from html import escape
 
 ELLIPSIS = "…"
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible formatting (direction overrides too), surrogates, line breaks
-_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SPELLED = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(00(?:0[0-9a-f]|10)[0-9a-f]{4}))")
 _START = "(^|[;,|\t\r\n])"
 _RISKY = re.compile(_START + "(?='|[\\s\"\u200b\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
@@ -35,7 +35,8 @@ def display_name(name: str, limit: int = 60) -> str:
 
 
 def spelled_out(name: str) -> str:
-    """`name` on one line, whole: control characters and line breaks are written as in `a\\u000ab`; `taken_back` undoes it."""
+    """`name` on one line, whole: what would break the line or turn its direction is written as in `a\\u000ab`; `taken_back`
+    undoes it."""
     return _BREAKING.sub(lambda found: f"\\u{ord(found[0]):04x}", name)
 
 

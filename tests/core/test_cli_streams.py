@@ -18,7 +18,7 @@ from usl_core.cli import main
 from usl_core.names import spelled_out, taken_back
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ["plain.png", "öl.png", "京都 😀.png", "line\nbreak.png", "\x1b[31mred\r.png", "back\\slash.png"]
+NAMES = ["\u202egnp.exe.png", "plain.png", "öl.png", "京都 😀.png", "line\nbreak.png", "\x1b[31mred\r.png", "back\\slash.png"]
 DIGITS = "select demo:digits --budget 900 --method random --quiet"
 
 
@@ -99,6 +99,15 @@ def test_a_name_that_the_terminal_lacks_can_be_read_back(folder, tmp_path, encod
     compared = shell("compare demo:digits -m 9 --methods random --seeds 2 -q", PYTHONUTF8="0", PYTHONIOENCODING=encoding)
     assert compared.returncode == 0, compared.stderr
     assert ("±" if encoding == "utf-8" else "+/-") in compared.stdout.decode(encoding)
+
+
+def test_names_are_read_where_the_locale_knows_only_ascii(folder, tmp_path):
+    words = f"select '{folder}' --budget {len(NAMES)} --encoder pixels:pca -q"
+    narrow = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "USL_CACHE_DIR": str(tmp_path)}
+    done = shell(words, **narrow)
+    assert done.returncode == 0, done.stderr
+    assert b"could not be used" not in done.stderr
+    assert sorted(map(taken_back, done.stdout.decode("ascii").splitlines())) == sorted(NAMES)
 
 
 def test_a_name_is_one_line_and_comes_back():
