@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,8 @@ MAX_LINE = 64 * 2**20
 """Bytes of one line; the longest is the result, which has to fit into memory."""
 MAX_NOTE = 300
 """Characters of what a job says that it is doing."""
+MAX_WARNINGS = 10
+"""Lines of a worker that are no protocol and are logged; further ones are counted."""
 _SAID_BYTES = 16_384  # of its standard error, from the end
 _DRAIN_SECONDS = 2.0  # something that it has started may hold the pipe open for longer than it lives
 _ANSWERS: Mapping[str, type] = {"result": dict, "error": str, "cancelled": bool, "crash": str}
@@ -77,7 +78,7 @@ class Child:
         self._command, self._on_progress = command, on_progress
         self._stop = threading.Event()
         self._answer: Mapping[str, Any] = {}
-        self._is_unreadable = False
+        self._is_unreadable, self._n_strange, self._said = False, 0, b""
         self.process: subprocess.Popen[bytes] | None = None
 
     def run(self, request: Mapping[str, Any]) -> Outcome:
@@ -93,24 +94,23 @@ class Child:
         if self._stop.is_set():
             return Outcome(code=None)
         told = json.dumps(request).encode() + b"\n"
-        with tempfile.TemporaryFile() as errors:
-            process = self.process = _start(self._command, errors)
-            try:
-                if self._stop.is_set():  # while it started
-                    self._kill_soon()
-                assert process.stdin is not None
-                assert process.stdout is not None
-                threading.Thread(target=self._tell, args=(process.stdin, told), name="job-input", daemon=True).start()
-                reader = threading.Thread(target=self._listen, args=(process.stdout,), name="job-output", daemon=True)
-                reader.start()
-                code = process.wait()
+        process = self.process = _start(self._command)
+        try:
+            if self._stop.is_set():  # while it started
+                self._kill_soon()
+            _in_thread("job-input", self._tell, process.stdin, told)
+            readers = [
+                _in_thread("job-output", self._listen, process.stdout),
+                _in_thread("job-errors", self._overhear, process.stderr),
+            ]
+            code = process.wait()
+            for reader in readers:
                 reader.join(_DRAIN_SECONDS)
-            finally:
-                self._stop.set()
-                process.kill()  # does nothing to a process that has ended
-                process.wait()
-            errors.seek(max(errors.seek(0, os.SEEK_END) - _SAID_BYTES, 0))
-            said = errors.read().decode("utf-8", "replace")
+        finally:
+            self._stop.set()
+            process.kill()  # does nothing to a process that has ended
+            process.wait()
+        said = self._said.decode("utf-8", "replace")
         return Outcome(code=code, answer=self._answer, is_unreadable=self._is_unreadable, said=said)
 
     def stop(self) -> None:
@@ -142,7 +142,15 @@ class Child:
                 try:
                     self._take(line)
                 except Exception:  # a line costs no more than itself, and the pipe must not fill up
-                    log.warning("a worker wrote %r", line[:200], exc_info=True)
+                    log.exception("what a worker wrote was not taken: %r", line[:200])
+        if self._n_strange > MAX_WARNINGS:
+            log.warning("a worker wrote %d more such lines", self._n_strange - MAX_WARNINGS)
+
+    def _overhear(self, pipe: IO[bytes]) -> None:
+        """Its standard error, of which the end is kept."""
+        with pipe:
+            while said := pipe.read1(_SAID_BYTES):  # type: ignore[attr-defined]
+                self._said = (self._said + said)[-_SAID_BYTES:]
 
     def _take(self, line: bytes) -> None:
         message = _parsed(line)
@@ -153,11 +161,19 @@ class Child:
         if found and not self._answer:
             self._answer, self._is_unreadable = found, False
         else:
-            log.warning("a worker wrote %r", line[:200])
+            self._n_strange += 1
+            if self._n_strange <= MAX_WARNINGS:
+                log.warning("a worker wrote %r", line[:200])
             self._is_unreadable |= not self._answer and (not line or any(name in message for name in _ANSWERS))
 
 
-def _start(command: Sequence[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def _in_thread(name: str, act: Callable[..., None], *given: object) -> threading.Thread:
+    thread = threading.Thread(target=act, args=given, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     # The folder that the app was started in may be another one, and relative paths in the environment mean that one.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, ENV_CACHE_DIR: str(default_cache_dir().absolute())}
     return subprocess.Popen(
@@ -166,7 +182,7 @@ def _start(command: Sequence[str], errors: IO[bytes]) -> subprocess.Popen[bytes]
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=errors,
+        stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the server, which tells its workers
     )
 

@@ -150,6 +150,17 @@ def test_of_what_it_complains_only_the_end_is_kept():
     assert outcome.cause() == "its process ended with exit status 9: the end"
 
 
+def test_the_log_is_not_filled_with_nonsense(caplog):
+    assert outcome_of(f"say(b'nonsense\\n' * 10_000)\n{RESULT}").answer
+    assert caplog.text.count("nonsense") == job_child.MAX_WARNINGS
+    assert f"{10_000 - job_child.MAX_WARNINGS} more" in caplog.text
+
+
+def test_it_complains_without_end_while_it_works():
+    outcome = outcome_of(f"err.write(b'x' * 3_000_000); err.flush()\n{RESULT}")
+    assert outcome.answer == {"result": {"fine": 1}}
+
+
 # ---------------------------------------------------------------- how it ends
 
 
@@ -158,11 +169,13 @@ def test_an_exit_status_is_named(code):
     assert outcome_of(f"os._exit({code})").cause() == f"its process ended with exit status {code}"
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGTERM, signal.SIGRTMIN + 3])
-def test_a_signal_is_named_even_if_it_has_no_name(number):
-    cause = outcome_of(f"os.kill(os.getpid(), {int(number)})").cause()
-    name = getattr(signal.Signals(number), "name", "") if number < signal.SIGRTMIN else f"signal {int(number)}"
-    assert cause == f"its process was killed ({name})"
+NAMED = {signal.SIGSEGV: "SIGSEGV", signal.SIGBUS: "SIGBUS", signal.SIGTERM: "SIGTERM"}
+NAMELESS = {signal.SIGRTMIN + 3: f"signal {signal.SIGRTMIN + 3}"} if hasattr(signal, "SIGRTMIN") else {}
+
+
+@pytest.mark.parametrize(("number", "name"), [*NAMED.items(), *NAMELESS.items()])
+def test_a_signal_is_named_even_if_it_has_no_name(number, name):
+    assert outcome_of(f"os.kill(os.getpid(), {int(number)})").cause() == f"its process was killed ({name})"
 
 
 def test_a_result_counts_even_if_the_process_breaks_afterwards():
@@ -309,7 +322,7 @@ def test_no_thread_for_the_job_is_a_failure_too_however_many_wait(monkeypatch, t
     pool.close()
 
 
-@pytest.mark.parametrize("name", ["job-input", "job-output"])
+@pytest.mark.parametrize("name", ["job-input", "job-output", "job-errors"])
 def test_no_thread_to_talk_to_the_process_ends_it(name, monkeypatch):
     pool = JobPool(max_running=1, command=command())
     real = threading.Thread.start
