@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from usl_core.cache import locks
-from usl_core.errors import Cancelled
 from usl_core.features import encode
 from usl_core.images import scan
 from usl_core.store import Store
@@ -25,25 +24,44 @@ from .test_features import Tiny, make_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PRELUDE = """
-import json, sys, time
+import json, os, time
 import numpy as np
-from usl_core.errors import Cancelled, UslError
+from usl_core.errors import Cancelled
 from usl_core.fingerprints import fingerprint
 from usl_core.images import scan
-from usl_core.encoders import PixelEncoder
 from usl_core.features import encode
 from usl_core.artefacts import load_or_draw_map, load_or_find_neighbors
 from usl_core.views import encode_views
-PixelEncoder.shard_size = PixelEncoder.batch_size = 4
 seen = []
+
+class Small:
+    name, shard_size, batch_size, decode_side, overlap = "test:small", 4, 4, 16, False
+    zero_cause, view_strength = "it is black", 0.5
+
+    def identity(self, precision):
+        return (precision,)
+
+    def prepare(self, image):
+        return np.asarray(image.resize((2, 2)))
+
+    def load(self, device, precision, on_note):
+        return self
+
+    def __call__(self, pixels):
+        return pixels.reshape(len(pixels), -1).astype(np.float32)
+
+    def finish(self, raw, n, fit=None):
+        return np.concatenate(list(raw()))
 
 def told(fraction, note):
     print(note, flush=True)
-    time.sleep(PAUSE)
     seen.append(note)
+    time.sleep(PAUSE)
+    while note.startswith("16 of") and HELD and not os.path.exists(HELD):
+        time.sleep(0.02)
 
-def encoded(folder=FOLDER, **rest):
-    return encode(scan(folder, cache_dir=CACHE), "pixels:pca", cache_dir=CACHE, on_progress=told, **rest)
+def encoded():
+    return encode(scan(FOLDER, cache_dir=CACHE), Small(), cache_dir=CACHE, on_progress=told)
 
 def done(array):
     print(json.dumps({"result": fingerprint(np.asarray(array)), "encoded": sum("images/s" in note for note in seen)}))
@@ -63,8 +81,11 @@ def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     return json.loads(_finish(_start(folder, cache, ENCODE, pause=0)).splitlines()[-1])["result"]
 
 
-def _start(folder: Path, cache: Path, code: str, *, pause: float = 0.02, **environment: str) -> subprocess.Popen[str]:
-    constants = f"FOLDER, CACHE, PAUSE = {str(folder)!r}, {str(cache)!r}, {pause}\n"
+def _start(
+    folder: Path, cache: Path, code: str, *, pause: float = 0.02, held: Path | str = "", **environment: str
+) -> subprocess.Popen[str]:
+    """`held`: it stops at the sixteenth image until that file is there."""
+    constants = f"FOLDER, CACHE, PAUSE, HELD = {str(folder)!r}, {str(cache)!r}, {pause}, {str(held)!r}\n"
     return subprocess.Popen(
         [sys.executable, "-c", constants + PRELUDE + code],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment,
@@ -116,7 +137,7 @@ def test_two_folders_with_the_same_images(folder, tmp_path, alone):
 
 
 def test_one_is_killed_and_the_other_goes_on_from_there(folder, tmp_path, alone):
-    first = _start(folder, tmp_path, ENCODE, pause=0.2)
+    first = _start(folder, tmp_path, ENCODE, held="never")
     _wait_for(first, "16 of 30")
     second = _start(folder, tmp_path, ENCODE, pause=0)
     _wait_for(second, "another process encodes the same images")
@@ -124,7 +145,7 @@ def test_one_is_killed_and_the_other_goes_on_from_there(folder, tmp_path, alone)
     first.communicate()
     (found,) = _results([second])
     assert found["result"] == alone
-    assert 3 <= found["encoded"] <= 5, "what the first one had saved is not made again"
+    assert found["encoded"] == 5, "the three shards that the first one had saved are not made again"
     assert _left_over(tmp_path) == []
 
 
@@ -142,41 +163,39 @@ def test_killed_while_it_writes(folder, tmp_path, alone):
     assert _left_over(tmp_path) == []
 
 
-def test_the_one_that_waits_is_cancelled(folder, tmp_path, alone):
-    first = _start(folder, tmp_path, ENCODE, pause=0.1)
-    _wait_for(first, "8 of 30")
-
-    def cancel(fraction: float, note: str) -> None:
-        assert note.startswith("another process")
-        raise Cancelled
-
-    with pytest.raises(Cancelled):
-        encode(scan(folder, cache_dir=tmp_path), "pixels:pca", cache_dir=tmp_path, on_progress=cancel)
-    assert _results([first])[0]["result"] == alone
-    assert _left_over(tmp_path) == []
-
-
-def test_the_one_at_work_is_cancelled_and_the_one_that_waits_goes_on(folder, tmp_path, alone):
-    cancelled = """
+CANCELLED = """
+plain = told
 def told(fraction, note):
-    print(note, flush=True)
-    time.sleep(0.1)
-    if note.startswith("16 of"):
-        time.sleep(1)
+    plain(fraction, note)
+    if note.startswith("{}"):
         raise Cancelled
 try:
     encoded()
 except Cancelled:
     print("cancelled")
 """
-    first = _start(folder, tmp_path, cancelled)
-    _wait_for(first, "8 of 30")
+
+
+def test_the_one_that_waits_is_cancelled(folder, tmp_path, alone):
+    first = _start(folder, tmp_path, ENCODE, held=tmp_path / "go")
+    _wait_for(first, "16 of 30")
+    second = _start(folder, tmp_path, CANCELLED.format("another process"))
+    assert _finish(second).endswith("cancelled\n")
+    (tmp_path / "go").touch()
+    assert _results([first])[0]["result"] == alone
+    assert _left_over(tmp_path) == []
+
+
+def test_the_one_at_work_is_cancelled_and_the_one_that_waits_goes_on(folder, tmp_path, alone):
+    first = _start(folder, tmp_path, CANCELLED.format("20 of"), held=tmp_path / "go")
+    _wait_for(first, "16 of 30")
     second = _start(folder, tmp_path, ENCODE, pause=0)
     _wait_for(second, "another process")
+    (tmp_path / "go").touch()
     assert _finish(first).endswith("cancelled\n")
     (found,) = _results([second])
     assert found["result"] == alone
-    assert found["encoded"] == 5, "three shards were saved, the fourth was not"
+    assert found["encoded"] == 4, "four shards were saved, the fifth was not"
     assert _left_over(tmp_path) == []
 
 
@@ -194,7 +213,7 @@ MADE = {
     "scan": "done(np.array(scan(FOLDER, cache_dir=CACHE, on_progress=told).digests))",
     "graph": "done(load_or_find_neighbors(encoded(), 7, cache_dir=CACHE, on_progress=told).distances)",
     "map": "f = encoded(); done(load_or_draw_map(f, load_or_find_neighbors(f, 7, cache_dir=CACHE), 'pca', cache_dir=CACHE).xy)",
-    "views": "done(encode_views(encoded(), 2, cache_dir=CACHE, on_progress=told).values)",
+    "views": "done(encode_views(encoded(), 2, cache_dir=CACHE, on_progress=told, encoder=Small()).values)",
 }
 
 
@@ -203,6 +222,23 @@ def test_whatever_is_made_by_two_at_once(folder, tmp_path, what):
     one, two = _results([_start(folder, tmp_path, MADE[what], pause=0) for _ in range(2)])
     assert one["result"] == two["result"]
     assert _left_over(tmp_path) == []
+
+
+PRETRAIN = """
+from usl_core.pretrain.params import PretrainParams
+from usl_core.pretrain.records import PretrainRecord
+pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3), dtype=np.uint8)
+record = PretrainRecord("noise", PretrainParams(n_epochs=2, batch_size=16), cache_dir=CACHE)
+trained = record.train(pixels, device="cpu", on_epoch=lambda report: seen.append("images/s"))
+done(np.array([report.loss for report in trained.history]))
+"""
+
+
+def test_a_training_that_two_want_is_done_once(folder, tmp_path):
+    one, two = _results([_start(folder, tmp_path, PRETRAIN) for _ in range(2)])
+    assert one["result"] == two["result"]
+    assert one["encoded"] + two["encoded"] == 2, "epochs"
+    assert list(tmp_path.rglob(".*")) == []
 
 
 def test_a_smaller_graph_never_takes_the_place_of_a_larger_one(folder, tmp_path):
@@ -216,11 +252,8 @@ def test_a_smaller_graph_never_takes_the_place_of_a_larger_one(folder, tmp_path)
 
 def test_all_of_it_while_the_cache_is_far_too_small(folder, tmp_path, alone):
     """Each save evicts all that it may; what is in use or at work stays."""
-    busy = [_start(folder, tmp_path, ENCODE, USL_CACHE_MAX_GB="1e-6") for _ in range(2)]
-    busy += [_start(folder, tmp_path, MADE["graph"], USL_CACHE_MAX_GB="1e-6") for _ in range(2)]
-    found = _results(busy)
-    assert [one["result"] for one in found[:2]] == [alone, alone]
-    assert found[2]["result"] == found[3]["result"]
+    busy = [_start(folder, tmp_path, code, USL_CACHE_MAX_GB="1e-6") for code in (ENCODE, ENCODE, MADE["graph"])]
+    assert [one["result"] for one in _results(busy)[:2]] == [alone, alone]
     assert _left_over(tmp_path) == []
 
 

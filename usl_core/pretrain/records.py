@@ -33,8 +33,9 @@ class PretrainRecord:
     def __init__(self, name: str, params: PretrainParams, seed: int = 0, cache_dir: Path | str | None = None) -> None:
         self.params, self.seed = params, seed
         self.key = fingerprint(KIND, ALGORITHM, name, dataclasses.asdict(params), seed)
-        store = Store(cache_dir)
-        self._epochs, self._states = store.shards(f"{KIND}-epochs", self.key), store.shards(f"{KIND}-states", self.key)
+        self._store = Store(cache_dir)
+        self._epochs = self._store.shards(f"{KIND}-epochs", self.key)
+        self._states = self._store.shards(f"{KIND}-states", self.key)
 
     def epochs(self, after: int = 0) -> list[PretrainReport]:
         """The reports of the epochs that are done, those after epoch `after`, up to the first that is missing."""
@@ -52,7 +53,7 @@ class PretrainRecord:
         on_epoch: Callable[[PretrainReport], None] | None = None,
         on_progress: Progress | None = None,
     ) -> Pretrained:
-        """The training, gone on with where it was interrupted; see `pretrain`.
+        """The training, gone on with where it was interrupted; see `pretrain`. Another process that is at it is waited for.
 
         Raises:
             UslError: as `pretrain`, or the cache cannot be written.
@@ -67,17 +68,22 @@ class PretrainRecord:
             if on_epoch is not None:
                 on_epoch(report)
 
-        return pretrain(
-            pixels,
-            self.params,
-            seed=self.seed,
-            device=device,
-            labels=labels,
-            on_epoch=keep,
-            on_progress=on_progress,
-            resume=self._resumable(),
-            on_state=lambda state: latest.update(state=state),
-        )
+        def waiting() -> None:
+            if on_progress is not None:
+                on_progress(0.0, "another process is at this training; this one waits for it")
+
+        with self._store.turn(self.key, waiting):
+            return pretrain(
+                pixels,
+                self.params,
+                seed=self.seed,
+                device=device,
+                labels=labels,
+                on_epoch=keep,
+                on_progress=on_progress,
+                resume=self._resumable(),
+                on_state=lambda state: latest.update(state=state),
+            )
 
     def forget(self) -> None:
         """Throw away what there is, so that the next training begins anew."""
