@@ -55,7 +55,10 @@ class Folder:
                     if _is_expected(entry.name):
                         found.refuse(_shown(folder + entry.name), _cause(error))
         for name in sniffed(unknown, lambda name: self._head(name, found), found, report):
-            self._add(name, found)
+            if self._leads_out(name):  # again: not every one was looked into
+                found.refuse(_shown(name), LEADS_OUT)
+            else:
+                self._add(name, found)
         found.close()
         return found
 

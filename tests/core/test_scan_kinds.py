@@ -300,6 +300,21 @@ def test_odd_files_without_extension(tmp_path: Path, look: Callable[[Path], Imag
     assert any("links lead out" in str(line) or "link leads out" in str(line) for line in inside.skipped)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX links")
+def test_links_that_lead_out_among_many_images_without_extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_listing, "_TRIES", 3)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"a{number}").write_bytes(picture(number))
+    (tmp_path / "secret").write_bytes(picture(9))
+    for name, target in {"b-there": tmp_path / "secret", "b-not-there": tmp_path / "nothing"}.items():
+        (folder / name).symlink_to(target)
+    found = scan(folder, within=[folder.resolve()], cache_dir=tmp_path / "cache")
+    assert len(found) == 5
+    assert causes(found) == {"b-there": image_listing.LEADS_OUT, "b-not-there": image_listing.LEADS_OUT}
+
+
 def test_a_file_without_extension_that_may_not_be_opened_is_named(
     tmp_path: Path, look: Callable[[Path], ImageSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
