@@ -23,11 +23,10 @@ if title is not None:
         splits.show(name)
         source = sources.source_of(name)
         if images is None:
-            arguments = {"source": source, "within": [str(root) for root in folders.roots()]}
             done = jobs.section(
                 cached.job_key("scan", source),
                 "scan",
-                arguments,
+                {"source": source},
                 doing="Looking through the images",
                 label="Scan",
                 help="Opens every image once to find the damaged ones; the second time is quick.",

@@ -58,10 +58,17 @@ def _files(choices: Choices, made: Prepared, selection: Selection, method: str) 
 
     with st.container(horizontal=True):
         about = "Rank, path, row, cluster, class, density and score of each pick"
-        offered.link("picks.csv", lambda: table(False), f"{about}; every path exactly.")
-        offered.link("picks-spreadsheet.csv", lambda: table(True), f"{about}, for Excel and the like, which run no name in it.")
-        offered.link("picks.npy", lambda: picks_npy(selection), "The picked rows in rank order, for NumPy.")
-        offered.link("run.json", record, "Everything that repeats the run: python -m usl_core select --from run.json")
+        offered.link("picks.csv", lambda: table(False), f"{about}; every path exactly.", source=made.source)
+        offered.link(
+            "picks-spreadsheet.csv",
+            lambda: table(True),
+            f"{about}, for Excel and the like, which run no name in it.",
+            source=made.source,
+        )
+        offered.link("picks.npy", lambda: picks_npy(selection), "The picked rows in rank order, for NumPy.", source=made.source)
+        offered.link(
+            "run.json", record, "Everything that repeats the run: python -m usl_core select --from run.json", source=made.source
+        )
 
 
 def _archive(choices: Choices, made: Prepared, selection: Selection) -> None:

@@ -54,7 +54,7 @@ def _card(name: str, card: EncoderCard) -> None:
 def _encoding(name: str) -> None:
     source, encoder = sources.source_of(name), state.encoder()
     key = cached.job_key("prepare", source, encoder)
-    arguments = {"source": source, "encoder": encoder, "within": [str(root) for root in folders.roots()]}
+    arguments = {"source": source, "encoder": encoder}
     job = jobs.find(key)
     is_ready = cached.prepared(name, encoder) is not None
     if is_ready and (job is None or job.status in ("done", "cancelled")):

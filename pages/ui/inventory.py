@@ -11,7 +11,7 @@ import streamlit as st
 from usl_core.names import display_name
 from usl_core.types import ImageSet
 
-from . import charts, gallery, offered, tables
+from . import charts, gallery, offered, sources, tables
 from .text import plain
 
 PER_PAGE = 60
@@ -32,9 +32,9 @@ def show(name: str, images: ImageSet) -> None:
     if images.skipped:
         st.caption(f"Passed over: {', '.join(plain(str(skipped)) for skipped in images.skipped)}.")
     if images.problems:
-        _problems(images)
+        _problems(name, images)
     if images.notes:
-        _notes(images)
+        _notes(name, images)
     if images.duplicates:
         _duplicates(name, images)
     if images.labels is not None:
@@ -44,20 +44,34 @@ def show(name: str, images: ImageSet) -> None:
     _mosaic(name, images)
 
 
-def _problems(images: ImageSet) -> None:
+def _problems(name: str, images: ImageSet) -> None:
     lines = [(problem.path, problem.cause) for problem in images.problems]
     _files(
-        "Files that could not be used", ("path", "cause"), "What is wrong", lines, "problems.csv", ":material/warning:", True
+        name,
+        "Files that could not be used",
+        ("path", "cause"),
+        "What is wrong",
+        lines,
+        "problems.csv",
+        ":material/warning:",
+        True,
     )
 
 
-def _notes(images: ImageSet) -> None:
+def _notes(name: str, images: ImageSet) -> None:
     lines = [(note.path, note.text) for note in images.notes]
-    _files("Notes on files that are used", ("path", "note"), "What to know", lines, "notes.csv", ":material/info:", False)
+    _files(name, "Notes on files that are used", ("path", "note"), "What to know", lines, "notes.csv", ":material/info:", False)
 
 
 def _files(
-    title: str, fields: tuple[str, str], about: str, lines: list[tuple[str, str]], file: str, icon: str, expanded: bool
+    name: str,
+    title: str,
+    fields: tuple[str, str],
+    about: str,
+    lines: list[tuple[str, str]],
+    file: str,
+    icon: str,
+    expanded: bool,
 ) -> None:
     """What is to be said of files: the first of them in a table, all of them in a .csv file."""
     with st.expander(f"{title}: {len(lines):,}", icon=icon, expanded=expanded):
@@ -65,7 +79,7 @@ def _files(
         tables.rows(("File", about), shown, words=True, label=title)
         if len(lines) > SHOWN_ROWS:
             st.caption(f"the first {SHOWN_ROWS} of {len(lines):,}; the file below has them all")
-        offered.link(file, lambda: _csv(fields, lines))
+        offered.link(file, lambda: _csv(fields, lines), source=sources.source_of(name))
 
 
 def _csv(fields: tuple[str, str], lines: list[tuple[str, str]]) -> bytes:

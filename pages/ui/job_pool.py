@@ -111,13 +111,20 @@ class JobPool:
 
     def file_of(self, job_id: str) -> Path | None:
         """The file that a finished job made."""
-        asked = job_id.encode("utf-8", "surrogatepass")
         with self._lock:
-            for entry in self._entries.values():
-                if secrets.compare_digest(entry.job.id.encode(), asked) and entry.job.status == "done":
-                    path = file_named_by(entry.job)
-                    return path if path is not None and self._folder.holds(path, entry.job.id) else None
-        return None
+            entry = self._with_id(job_id)
+            path = file_named_by(entry.job) if entry is not None and entry.job.status == "done" else None
+            return path if path is not None and self._folder.holds(path, job_id) else None
+
+    def source_of(self, job_id: str) -> str | None:
+        """What a job is about, if its task has a source."""
+        with self._lock:
+            entry = self._with_id(job_id)
+            return None if entry is None else entry.arguments.get("source")
+
+    def _with_id(self, job_id: str) -> Entry | None:
+        asked = job_id.encode("utf-8", "surrogatepass")
+        return next((one for one in self._entries.values() if secrets.compare_digest(one.job.id.encode(), asked)), None)
 
     def let_go(self, key: str, session: str) -> bool:
         """A session does not want the job any longer.

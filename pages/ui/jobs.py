@@ -9,7 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from . import errors
+from . import errors, folders, sources
 from .job_pool import pool
 from .job_state import Job, Purpose
 from .text import plain
@@ -43,6 +43,16 @@ def start(key: str, task: str, arguments: Mapping[str, Any], *, purpose: Purpose
         afresh: even if it is done already.
     """
     _left().discard(key)
+    _start(key, task, arguments, purpose=purpose, afresh=afresh)
+
+
+def _start(key: str, task: str, arguments: Mapping[str, Any], *, purpose: Purpose, afresh: bool = False) -> None:
+    """With the folders that may be read today; a source that was closed since the page was drawn starts nothing, and the
+    page says so when it is drawn again."""
+    if "source" in arguments:
+        if not sources.is_open(arguments["source"]):
+            return
+        arguments = {**arguments, "within": [str(root) for root in folders.roots()]}
     pool().start(key, task, arguments, session(), purpose=purpose, afresh=afresh)
 
 
@@ -176,5 +186,6 @@ def _follow_background(key: str, task: str, arguments: Mapping[str, Any], doing:
     if job is not None and job.active:
         want(key)
     elif time.monotonic() - since > _STILL:
-        job = pool().start(key, task, arguments, session(), purpose="background")
+        _start(key, task, arguments, purpose="background")
+        job = pool().find(key)
     st.caption(f":material/hourglass_top: {doing}" + (f", {job.fraction:.0%}" if job is not None else ""))

@@ -14,6 +14,8 @@ from weakref import WeakValueDictionary
 
 import streamlit as st
 
+from .sources import is_open
+
 
 @dataclass(eq=False, weakref_slot=True, slots=True)
 class Offer:
@@ -23,31 +25,34 @@ class Offer:
         name: of the file.
         make: its bytes; called in a thread.
         token: by which it is asked for; nobody guesses it.
+        source: what it is about, which may be closed by the time that it is asked for.
     """
 
     name: str
     make: Callable[[], bytes]
     token: str
+    source: str
 
 
 _offers: WeakValueDictionary[str, Offer] = WeakValueDictionary()  # the sessions hold them, and they go with their session
 
 
 def find(token: str) -> Offer | None:
-    """The offer of that token, if its session is still there."""
-    return _offers.get(token)
+    """The offer of that token, if its session is still there, and what it is about still open."""
+    offer = _offers.get(token)
+    return offer if offer is not None and is_open(offer.source) else None
 
 
-def link(name: str, make: Callable[[], bytes], help: str = "") -> None:
-    """A link to a file, which is always that of the latest run of the page."""
+def link(name: str, make: Callable[[], bytes], help: str = "", *, source: str) -> None:
+    """A link to a file about a source, which is always that of the latest run of the page."""
     from .routes import offer_url
 
     key = f"offered {name}"
     offer = st.session_state.get(key)
     if offer is None:
-        offer = st.session_state[key] = Offer(name, make, secrets.token_urlsafe(16))
+        offer = st.session_state[key] = Offer(name, make, secrets.token_urlsafe(16), source)
         _offers[offer.token] = offer
-    offer.make = make
+    offer.make, offer.source = make, source
     anchor(offer_url(offer.token), name, name, help)
 
 

@@ -130,9 +130,10 @@ async def _serve_script(request: Request) -> Response:
 
 async def _serve_file(request: Request) -> Response:
     from .job_pool import pool
+    from .sources import is_open
 
     job = request.path_params["job"]
-    path = pool().file_of(job) if _TOKEN.fullmatch(job) else None
+    path = pool().file_of(job) if _TOKEN.fullmatch(job) and is_open(pool().source_of(job)) else None
     try:
         facts = None if path is None else os.stat(path)  # noqa: PTH116 - one look at the file, which may be going
     except OSError:

@@ -16,10 +16,10 @@ from usl_core.demos import demo_cards
 from usl_core.errors import UslError
 from usl_core.export import write_atomically
 from usl_core.image_subsets import with_split, without_split
-from usl_core.prepared import DEMO_PREFIX
+from usl_core.prepared import DEMO_PREFIX, is_demo, is_toy
 from usl_core.store import default_cache_dir
 
-from .folders import confined, is_read_only
+from .folders import allows, confined, is_read_only
 from .state import SPLIT_MARK
 
 _NAME = re.compile(r"folder-[0-9a-f]{16}")
@@ -59,6 +59,11 @@ def source_of(name: str) -> str:
     if str(found) != path:
         raise UslError("the folder of this link has become a link to another place; open that place on the page Data")
     return with_split(path, split or None)
+
+
+def is_open(source: str | None) -> bool:
+    """Whether what a name stood for may be looked at today; what needs no folder always may."""
+    return source is None or is_demo(source) or is_toy(source) or (not is_read_only() and allows(without_split(source)[0]))
 
 
 def title_of(name: str) -> str:

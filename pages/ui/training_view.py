@@ -46,7 +46,7 @@ def show(choices: Choices, run: Run, history: Sequence[EpochReport], drawn: Map,
     colour = _colour(run.made.images.labels is not None)
     _map(choices, run, _epoch(history, run.params, live), drawn, colour)
     if not live:
-        _table(history)
+        _table(history, run.made.source)
 
 
 def _alarms(history: Sequence[EpochReport], params: UsltParams) -> None:
@@ -160,12 +160,12 @@ def _map(choices: Choices, run: Run, report: EpochReport, drawn: Map, colour: Co
     )
 
 
-def _table(history: Sequence[EpochReport]) -> None:
+def _table(history: Sequence[EpochReport], source: str) -> None:
     with st.expander("The epochs as a table"):
         known = [name for name in HISTORY_COLUMNS if not math.isnan(getattr(history[-1], name))]
         lines = [tuple(f"{getattr(report, name):.4g}" for name in known) for report in history]
         tables.rows(tuple(known), lines, label="The epochs")
-        offered.link("history.csv", lambda: history_csv(history), "The same numbers as a file.")
+        offered.link("history.csv", lambda: history_csv(history), "The same numbers as a file.", source=source)
 
 
 def _count(number: int, what: str) -> str:
