@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import UslError
+from .read_only import read_only
 from .types import Features, FloatArray, ImageSet, Neighbors
 
 ASSETS = Path(__file__).parent.parent / "assets" / "demos"
@@ -161,8 +162,6 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         stored = {key: archive[key] for key in archive.files}
     if int(stored["format"]) != FORMAT_VERSION:
         raise ValueError(f"{path.name} has format {int(stored['format'])} but this version reads {FORMAT_VERSION}")
-    for array in stored.values():
-        array.setflags(write=False)
     return stored
 
 
@@ -181,15 +180,15 @@ def _demo(card: DemoCard, archive: Path, stored: Mapping[str, np.ndarray]) -> De
         encoder=stored["encoder"].item(),
         images=images,
     )
-    indices = stored["indices"].astype(np.int32)
-    indices.setflags(write=False)
-    return Demo(
-        card=card,
-        images=images,
-        features=features,
-        neighbors=Neighbors(indices=indices, distances=stored["distances"]),
-        maps={"umap": stored["xy"], "pca": stored["xy_pca"]},
-        trustworthiness={key: float(stored[f"trustworthiness_{key}"]) for key in ("umap", "pca")},
+    return read_only(
+        Demo(
+            card=card,
+            images=images,
+            features=features,
+            neighbors=Neighbors(indices=stored["indices"].astype(np.int32), distances=stored["distances"]),
+            maps={"umap": stored["xy"], "pca": stored["xy_pca"]},
+            trustworthiness={key: float(stored[f"trustworthiness_{key}"]) for key in ("umap", "pca")},
+        )
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .class_folders import FolderNames, folder_names, fork_level, is_split_name
 from .errors import UslError
 from .image_listing import natural_key
+from .read_only import read_only
 from .store import fingerprint
 from .types import ImageSet, Problem
 
@@ -41,7 +42,7 @@ def subset(images: ImageSet, keep: Sequence[int], extra_problems: tuple[Problem,
     digests = tuple(images.digests[row] for row in rows)
     paths = tuple(images.paths[row] for row in rows)
     gone = set(images.paths).difference(paths)
-    return ImageSet(
+    part = ImageSet(
         root=images.root,
         paths=paths,
         digests=digests,
@@ -55,6 +56,7 @@ def subset(images: ImageSet, keep: Sequence[int], extra_problems: tuple[Problem,
         notes=tuple(note for note in images.notes if note.path not in gone),
         fingerprint=fingerprint("images", digests),
     )
+    return read_only(part)
 
 
 def _renumbered(ids: NDArray[np.int32] | None, names: tuple[str, ...], rows: NDArray[np.int64]) -> Any:

@@ -20,6 +20,7 @@ from .image_listing import Listing
 from .image_names import EXTENSIONS
 from .image_sources import open_source
 from .image_subsets import in_order, in_split
+from .read_only import read_only
 from .scan_index import DIGEST_BYTES, Verdicts, digest, examined
 from .store import Store, fingerprint
 from .types import ImageSet, Note, Problem, Progress
@@ -78,7 +79,7 @@ def scan(
     if split is not None:
         images = in_split(images, split)
     report(1.0, f"{len(images):,} images, {len(images.problems):,} problems")
-    return images
+    return read_only(images)
 
 
 def read_bytes(images: ImageSet, index: int) -> bytes:

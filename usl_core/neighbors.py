@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .distances import CLOSE_SQ_DIST, blocks, sq_distances_of_pairs
+from .read_only import read_only
 from .types import FloatArray, Neighbors, Progress
 from .validation import unit_rows, whole_number
 
@@ -41,7 +42,7 @@ def find_neighbors(values: Any, n_neighbors: int = 400, *, on_progress: Progress
     indices = np.empty((len(x), k), dtype=np.int32)
     distances = np.empty((len(x), k), dtype=np.float32)
     if k == 0:
-        return Neighbors(indices=indices, distances=distances)
+        return read_only(Neighbors(indices=indices, distances=distances))
     for start in range(0, len(x), BLOCK_ROWS):
         if on_progress:
             on_progress(start / len(x), f"neighbours of {start:,} of {len(x):,} images")
@@ -49,9 +50,7 @@ def find_neighbors(values: Any, n_neighbors: int = 400, *, on_progress: Progress
         indices[rows], distances[rows] = _search(x, start, x[rows], k)
     if on_progress:
         on_progress(1.0, f"neighbours of {len(x):,} of {len(x):,} images")
-    indices.setflags(write=False)
-    distances.setflags(write=False)
-    return Neighbors(indices=indices, distances=distances)
+    return read_only(Neighbors(indices=indices, distances=distances))
 
 
 def _search(x: FloatArray, start: int, queries: FloatArray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from .features import encode, encoded_images, feature_fingerprint, load_features
 from .image_records import known_fingerprint, recall_images, remember_images
 from .image_subsets import in_split, without_split
 from .neighbors import find_neighbors
+from .read_only import read_only
 from .store import Store, fingerprint
 from .toy_sets import lifted, load_toy
 from .types import Features, ImageSet, Neighbors, Progress
@@ -224,8 +225,6 @@ def _bundled(source: str) -> Prepared:
 def _toy(name: str) -> Prepared:
     points, groups = load_toy(name)
     values = lifted(points)
-    for array in (points, groups, values):
-        array.setflags(write=False)
     key = fingerprint("toy", values, groups)
     images = ImageSet(
         root=Path(name),
@@ -237,4 +236,5 @@ def _toy(name: str) -> Prepared:
     )
     features = Features(values=values, fingerprint=key, encoder="plane", images=images)
     graph = find_neighbors(values, min(N_NEIGHBORS, len(values) - 1))
-    return Prepared(source=TOY_PREFIX + name, features=features, neighbors=graph, pca=Map(points, "plane", 0, 1.0), umap=None)
+    plane = Map(points, "plane", 0, 1.0)
+    return read_only(Prepared(source=TOY_PREFIX + name, features=features, neighbors=graph, pca=plane, umap=None))

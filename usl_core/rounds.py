@@ -8,6 +8,7 @@ import numpy as np
 
 from .density import utility
 from .errors import UslError
+from .read_only import read_only
 from .selection.regularizer import Penalty
 from .selection.usl import UslParams
 from .types import FloatArray, IntArray, Neighbors, Selection
@@ -89,6 +90,4 @@ def rounds_of(
         bar *= params.reg_momentum
         bar += (1 - params.reg_momentum) * penalty.update(before.picks)
         penalties[at] = weight * bar
-    for array in (u, penalties):
-        array.setflags(write=False)  # one result serves all sessions of the app
-    return Rounds(utility=u, penalties=penalties, picks=np.stack([one.picks for one in selection.trace]))
+    return read_only(Rounds(utility=u, penalties=penalties, picks=np.stack([one.picks for one in selection.trace])))

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import astuple
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import streamlit as st
@@ -16,6 +17,7 @@ from usl_core.density import Estimate
 from usl_core.image_records import images_version
 from usl_core.metrics import Scorecard, default_radius
 from usl_core.prepared import TOY_PREFIX, Prepared, is_demo, known_images, load_prepared
+from usl_core.read_only import read_only
 from usl_core.rounds import Rounds, rounds_of
 from usl_core.selection.usl import UslParams
 from usl_core.selection.uslt import selection_of
@@ -30,7 +32,21 @@ from . import sources
 from .job_pool import pool
 from .state import Choices
 
+F = TypeVar("F", bound=Callable[..., Any])
 _HASH: dict[str | type, Callable[[Any], Any]] = {UslParams: astuple}
+
+
+def _kept(max_entries: int) -> Callable[[F], F]:
+    """Computed once and kept for all sessions, with arrays that nobody can change."""
+
+    def dressed(function: F) -> F:
+        @wraps(function)
+        def made(*given: Any, **named: Any) -> Any:
+            return read_only(function(*given, **named))
+
+        return cast(F, st.cache_resource(max_entries=max_entries, show_spinner=False, hash_funcs=_HASH)(made))
+
+    return dressed
 
 
 class _Missing(Exception):
@@ -55,7 +71,7 @@ def images(name: str) -> ImageSet | None:
         return None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@_kept(8)
 def _images(source: str, version: int | None) -> ImageSet:
     found = known_images(source)
     if found is None:
@@ -78,7 +94,7 @@ def prepared(name: str, encoder: str) -> Prepared | None:
         return None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@_kept(8)
 def _prepared(source: str, encoder: str, version: int | None, made: tuple[str, ...]) -> Prepared:
     found = load_prepared(source, encoder)
     if found is None:
@@ -86,12 +102,12 @@ def _prepared(source: str, encoder: str, version: int | None, made: tuple[str, .
     return found
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@_kept(32)
 def _clusters(fingerprint: str, _made: Prepared, budget: int, seed: int, init: KmeansInit, n_iterations: int) -> Clustering:
     return usl.kmeans(_made.features, budget, init=init, n_iterations=n_iterations, seed=seed)
 
 
-@st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=_HASH)
+@_kept(128)
 def _select(fingerprint: str, _made: Prepared, method: str, budget: int, seed: int, params: UslParams | None) -> Selection:
     found = None
     if params is not None:
@@ -108,7 +124,7 @@ def _select(fingerprint: str, _made: Prepared, method: str, budget: int, seed: i
     )
 
 
-@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_HASH)
+@_kept(512)
 def _score(
     fingerprint: str,
     _made: Prepared,
@@ -134,55 +150,55 @@ def _scored(made: Prepared, chosen: Selection, n_neighbors: int) -> Scorecard:
     )
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@_kept(64)
 def _radius(fingerprint: str, _made: Prepared, n_neighbors: int) -> float:
     return default_radius(_made.neighbors, n_neighbors)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@_kept(64)
 def _percentiles(fingerprint: str, _made: Prepared, n_neighbors: int) -> np.ndarray:
     return usl.density_percentile(usl.utility(_made.neighbors, n_neighbors))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@_kept(64)
 def _peaks(fingerprint: str, _made: Prepared, n_neighbors: int) -> np.ndarray:
     return usl.density_peaks(_made.neighbors, n_neighbors)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@_kept(64)
 def _utility(
     fingerprint: str, _made: Prepared, n_neighbors: int, squared: bool, count_self: bool, estimate: Estimate
 ) -> np.ndarray:
     return usl.utility(_made.neighbors, n_neighbors, squared=squared, count_self=count_self, estimate=estimate)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@_kept(64)
 def _utility_percentiles(
     fingerprint: str, _made: Prepared, n_neighbors: int, squared: bool, count_self: bool, estimate: Estimate
 ) -> np.ndarray:
     return usl.density_percentile(_utility(fingerprint, _made, n_neighbors, squared, count_self, estimate))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_HASH)
+@_kept(16)
 def _rounds(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> Rounds:
     chosen = _select(fingerprint, _made, "usl", budget, seed, params)
     return rounds_of(_made.features.values, chosen, _made.neighbors)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=_HASH)
+@_kept(32)
 def _steps(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> tuple[Step, ...]:
     found = _clusters(fingerprint, _made, budget, seed, params.kmeans_init, params.kmeans_iterations)
     values, graph = _made.features.values, _made.neighbors
     return tuple(steps_to_usl(values, budget, params, neighbors=graph, seed=seed, cluster_labels=found.labels))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_HASH)
+@_kept(64)
 def _step_scores(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> tuple[Scorecard, ...]:
     steps = _steps(fingerprint, _made, budget, seed, params)
     return tuple(_scored(_made, step.selection, params.n_neighbors) for step in steps)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@_kept(8)
 def toy(name: str) -> Prepared:
     """A 2-D point set, prepared like images.
 
@@ -232,7 +248,7 @@ def training(record: TrainingRecord) -> UsltTraining | None:
         return None
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@_kept(16)
 def _training(key: str, version: int, _record: TrainingRecord) -> UsltTraining:
     found = _record.load()
     if found is None:
@@ -240,7 +256,7 @@ def _training(key: str, version: int, _record: TrainingRecord) -> UsltTraining:
     return found
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@_kept(64)
 def _trained_scores(
     key: str, version: int, _made: Prepared, _training: UsltTraining, n_neighbors: int
 ) -> tuple[Selection, Scorecard]:

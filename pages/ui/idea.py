@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from usl_core.palette import CATEGORICAL, category_places, method_style, theme_of
+from usl_core.read_only import read_only
 from usl_core.steps import Step
 from usl_core.toy_sets import load_toy, toy_steps, toys
 from usl_core.types import FloatArray
@@ -59,7 +60,7 @@ def show() -> None:
 def steps(toy: str = DEFAULT_TOY, budget: int = 10, weight: float = 1.0) -> tuple[FloatArray, np.ndarray, list[Step]]:
     """Points (n, 2), their groups (n,), and the three steps. Without arguments: what Home shows at first."""
     points, groups = load_toy(toy)
-    return points, groups, toy_steps(points, budget, weight)
+    return read_only((points, groups, toy_steps(points, budget, weight)))
 
 
 def _svg(points: FloatArray, step: Step) -> str:

@@ -223,7 +223,7 @@ def test_a_hostile_album_on_every_page(watched: Page, server: Server, album: Pat
     assert archive.value.suggested_filename == "picks.zip"
     for path in PAGES[3:]:
         page.goto(f"{server.address}/{path}?{query}&pin=3&learn=true")
-        page.wait_for_selector("h1")
+        page.wait_for_selector("h1", timeout=60_000)
         settle(page)
         expect(page.locator(".st-key-header")).to_contain_text(album.name)
         assert_inert(page)
