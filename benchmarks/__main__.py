@@ -9,7 +9,7 @@ from importlib import import_module
 
 from .harness import Row, table
 
-GROUPS = ("start", "app", "ui", "selection", "encoding", "features", "training", "finetune")
+GROUPS = ("start", "app", "ui", "selection", "defaults", "encoding", "features", "training", "finetune")
 
 
 def main() -> int:
