@@ -224,18 +224,20 @@ def test_whatever_is_made_by_two_at_once(folder, tmp_path, what):
     assert _left_over(tmp_path) == []
 
 
-PRETRAIN = """
-from usl_core.pretrain.params import PretrainParams
-from usl_core.pretrain.records import PretrainRecord
-pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3), dtype=np.uint8)
-record = PretrainRecord("noise", PretrainParams(n_epochs=2, batch_size=16), cache_dir=CACHE)
-trained = record.train(pixels, device="cpu", on_epoch=lambda report: seen.append("images/s"))
-done(np.array([report.loss for report in trained.history]))
+TRAIN = """
+from usl_core.uslt.params import UsltParams
+from usl_core.uslt.records import TrainingRecord
+features = encoded()
+seen.clear()
+record = TrainingRecord(features, 4, UsltParams(n_neighbors=5, n_views=0, n_epochs=2), cache_dir=CACHE)
+graph = load_or_find_neighbors(features, 5, cache_dir=CACHE)
+trained = record.train(graph, device="cpu", on_epoch=lambda report: seen.append("images/s"))
+done(trained.last.picks)
 """
 
 
 def test_a_training_that_two_want_is_done_once(folder, tmp_path):
-    one, two = _results([_start(folder, tmp_path, PRETRAIN) for _ in range(2)])
+    one, two = _results([_start(folder, tmp_path, TRAIN) for _ in range(2)])
     assert one["result"] == two["result"]
     assert one["encoded"] + two["encoded"] == 2, "epochs"
     assert list(tmp_path.rglob(".*")) == []

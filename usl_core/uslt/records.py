@@ -108,6 +108,8 @@ class TrainingRecord:
     ) -> UsltTraining:
         """The training: read back if it is done, gone on with if it was interrupted, begun otherwise.
 
+        Another process that is at it is waited for.
+
         Args:
             neighbors: kNN graph of the features.
             views: those of `views_key`.
@@ -119,6 +121,22 @@ class TrainingRecord:
             UslError: as `train_uslt`, or the cache cannot be written.
             Cancelled: as raised by a callback; the next call goes on after the last finished epoch.
         """
+
+        def waiting() -> None:
+            if on_progress is not None:
+                on_progress(0.0, "another process is at this training; this one waits for it")
+
+        with self._store.turn(self.key, waiting):
+            return self._train(neighbors, views, device, on_epoch, on_progress)
+
+    def _train(
+        self,
+        neighbors: Neighbors | None,
+        views: Views | None,
+        device: str,
+        on_epoch: OnEpoch | None,
+        on_progress: Progress | None,
+    ) -> UsltTraining:
         if (None if views is None else views.fingerprint) != self._views_key:
             raise ValueError("these are not the views that the record is of")
         done = self.load()
