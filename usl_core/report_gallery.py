@@ -136,7 +136,7 @@ def origin_section(comparison: Comparison, command: str | None) -> str:
         (
             "import usl_core as usl",
             *(f"{name} = usl.{name}" for name in classes),
-            f"features = usl.encode({features.images.root.name!r}, {features.encoder!r})",
+            f"features = usl.encode({(features.images.root.name or str(features.images.root))!r}, {features.encoder!r})",
             f"usl.compare(features, {comparison.budget}, {tuple(settings)!r}, seeds={comparison.seeds!r}, params={made!r})",
         )
     )
