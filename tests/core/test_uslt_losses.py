@@ -121,15 +121,63 @@ def test_strict_and_non_strict_differ_exactly_at_tau():
 @pytest.mark.parametrize("balance", [False, True])
 @pytest.mark.parametrize("normalise", ["batch", "masked"])
 def test_balance_and_normalisation_by_hand(balance, normalise):
-    weak = torch.tensor([[9.0, 0], [9, 0], [9, 0], [0, 9], [0.1, 0]], dtype=torch.float64)  # the last one is unsure
-    strong = draw(5, 2)
+    weak = torch.tensor([[9.0, 0, 0], [9, 0, 0], [9, 0, 0], [0, 9, 0], [0.1, 0, 0]], dtype=torch.float64)  # the last is unsure
+    strong = draw(5, 3)
     terms = losses.kl_from_hard(torch.tensor([0, 0, 0, 1, 0]), strong.log_softmax(-1)).tolist()[:4]
-    weights = [5 / 3] * 3 + [5.0] if balance else [1.0] * 4
-    expected = sum(w * t for w, t in zip(weights, terms, strict=True)) / (sum(weights) if normalise == "masked" else 5)
+    weights = [4 / 6] * 3 + [4 / 2] if balance else [1.0] * 4  # of three clusters two have sure images
+    expected = sum(w * t for w, t in zip(weights, terms, strict=True)) / (4 if normalise == "masked" else 5)
     got = global_of(weak, strong, 0.9, balance=balance, normalise=normalise)
     assert got.item() == pytest.approx(expected)
-    if balance and normalise == "masked":
-        assert got.item() == pytest.approx((np.mean(terms[:3]) + terms[3]) / 2), "a mean over clusters"
+    if balance:
+        share = 1 if normalise == "masked" else 4 / 5
+        assert got.item() == pytest.approx(share * (np.mean(terms[:3]) + terms[3]) / 2), "a mean over clusters"
+
+
+def by_cluster(weak: torch.Tensor, strong: torch.Tensor, tau: float) -> tuple[list[float], float]:
+    """The mean term of each cluster that has sure images, and the share of images that are sure: loops over NumPy arrays."""
+    target = np.exp(weak.numpy()) / np.exp(weak.numpy()).sum(1, keepdims=True)
+    made = np.exp(strong.numpy()) / np.exp(strong.numpy()).sum(1, keepdims=True)
+    terms: dict[int, list[float]] = {}
+    for before, after in zip(target, made, strict=True):
+        if before.max() >= tau:
+            terms.setdefault(int(before.argmax()), []).append(-np.log(after[before.argmax()]))
+    return [float(np.mean(some)) for some in terms.values()], sum(map(len, terms.values())) / len(target)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 0.8, 0.99, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_balanced_clusters_are_averaged_and_the_released_code_adds_them_up(tau, seed):
+    weak, strong = draw(60, 7, seed=seed, scale=3), draw(60, 7, seed=seed + 10, scale=2)
+    means, share = by_cluster(weak, strong, tau)
+    balanced = global_of(weak, strong, tau, balance=True).item()
+    assert balanced == pytest.approx(share * np.mean(means or [0]), rel=1e-12)
+    assert global_of(weak, strong, tau, balance=True, balance_sum=True).item() == pytest.approx(share * sum(means), rel=1e-12)
+    masked = [global_of(weak, strong, tau, balance=True, balance_sum=add, normalise="masked").item() for add in (False, True)]
+    assert masked == pytest.approx([np.mean(means or [0])] * 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("normalise", ["batch", "masked"])
+def test_fact_3_holds_for_balanced_clusters_too_weights_average_one_over_the_sure(normalise):
+    """With terms that are all alike, L_global is their value times the share of those that are kept, or simply their value."""
+    weak = draw(100, 5, scale=2)
+    log_soft = torch.full((100, 5), -2.0, dtype=torch.float64)
+    before = np.inf
+    for tau in np.linspace(0, 1, 21):
+        kept = losses.confident(losses.confidence(weak), tau)
+        value = losses.global_loss(weak, log_soft, tau, balance=True, normalise=normalise).item()
+        share = kept.sum().item() / 100 if normalise == "batch" else float(kept.any())
+        assert value == pytest.approx(2 * share, rel=1e-12)
+        assert value <= before + 1e-12
+        before = value
+
+
+def test_balance_multiplies_by_nothing_however_many_clusters_there_are():
+    for c in (2, 10, 50):
+        weak = 9 * torch.eye(c, dtype=torch.float64).repeat(4, 1)  # four images to a cluster: balance has nothing to do
+        strong = draw(4 * c, c)
+        plain = global_of(weak, strong, 0.0).item()
+        assert global_of(weak, strong, 0.0, balance=True).item() == pytest.approx(plain, rel=1e-12)
+        assert global_of(weak, strong, 0.0, balance=True, balance_sum=True).item() == pytest.approx(c * plain, rel=1e-12)
 
 
 # ---------------------------------------------------------------- adjustment, sharpening, the local loss
@@ -251,11 +299,11 @@ def test_the_total_is_the_weighted_sum():
 
 
 @pytest.mark.parametrize("normalise", ["batch", "masked"])
-@pytest.mark.parametrize("balance", [False, True])
-def test_every_head_is_on_its_own(balance, normalise):
+@pytest.mark.parametrize(("balance", "balance_sum"), [(False, False), (True, False), (True, True)])
+def test_every_head_is_on_its_own(balance, balance_sum, normalise):
     weak, strong, near = (draw(50, 3, 4, seed=seed, scale=2) for seed in range(3))
     mean = draw(3, 4, seed=5).softmax(-1)
-    options = {"balance": balance, "normalise": normalise}
+    options = {"balance": balance, "balance_sum": balance_sum, "normalise": normalise}
     together = global_of(weak, strong, 0.6, **options)
     local = local_of(near, strong, mean, 5.0, 0.25)
     moved = losses.updated_mean(mean, near, 0.5)

@@ -352,6 +352,7 @@ def test_the_likely_cause_is_named(setting, said):
         ({"view_strength": 1.5}, r"view_strength must be in \(0, 1\]"),
         ({"weight_decay": -1}, "weight_decay must be at least 0"),
         ({"balance": 1}, "balance must be True or False but is 1"),
+        ({"balance_sum": "released"}, "balance_sum must be True or False but is 'released'"),
     ],
 )
 def test_settings_out_of_range_are_refused(setting, said):
@@ -388,4 +389,8 @@ def test_the_published_settings_are_those_of_the_release():
         True,
     )
     assert (imagenet.similarity, imagenet.confidence_threshold, imagenet.sharpen_temperature) == ("cosine", 0, 0.5)
+    cifar100 = UsltParams.published_cifar100()
+    assert (cifar.normalise, cifar.balance_sum) == ("masked", False)
+    assert (cifar100.normalise, cifar100.balance_sum) == ("batch", True)
+    assert dataclasses.replace(cifar100, normalise="masked", balance_sum=False) == cifar
     assert (imagenet.adjust_strength, imagenet.local_weight, imagenet.batch_size, imagenet.balance) == (2.5, 0.5, 2048, False)

@@ -138,7 +138,13 @@ class EpochTraining(ABC):
 
         p, log_soft = self._params, log_soft_assignment(z)
         global_term = global_loss(
-            z_weak, log_soft, p.confidence_threshold, strict=p.strict_threshold, balance=p.balance, normalise=p.normalise
+            z_weak,
+            log_soft,
+            p.confidence_threshold,
+            strict=p.strict_threshold,
+            balance=p.balance,
+            balance_sum=p.balance_sum,
+            normalise=p.normalise,
         )
         local_term = local_loss(z_near, log_soft, self._mean, p.adjust_strength, p.sharpen_temperature)
         loss = total_loss(global_term, local_term, p.local_weight)

@@ -113,6 +113,7 @@ def global_loss(
     *,
     strict: bool = False,
     balance: bool = False,
+    balance_sum: bool = False,
     normalise: Normalisation = "batch",
 ) -> Tensor:
     """L_global: each sure image is drawn to its own cluster.
@@ -122,7 +123,10 @@ def global_loss(
         log_soft: (b, C) log yhat of the strong view, which is to agree.
         threshold: tau in [0, 1].
         strict: see `confident`.
-        balance: weigh each image by 1 / the sure images of its cluster, so that clusters count alike (published CIFAR code).
+        balance: clusters count alike: a sure image weighs n_sure / (C_present * the sure images of its cluster), where
+            C_present clusters have any, so that weights average 1 over the sure images.
+        balance_sum: with `balance`, leave C_present out, as the released CIFAR-100 code does: clusters are added up and not
+            averaged, so that L_global grows with their number. No difference where weights are divided out again ("masked").
         normalise: divide by the "batch" as the formula does, or by the weights of the "masked" (sure) images alone.
 
     Returns:
@@ -132,16 +136,19 @@ def global_loss(
     cluster = hard_assignment(z_target)
     weight = confident(confidence(z_target), threshold, strict=strict).to(log_soft.dtype)
     if balance:
-        weight = weight * len(weight) / _sure_of_own_cluster(cluster, weight, log_soft.shape[1:]).clamp_min(1)
+        weight = _balanced(cluster, weight, log_soft.shape[1:], add_up=balance_sum)
     total = (weight * kl_from_hard(cluster, log_soft)).sum(0)
     return total / (weight.sum(0).clamp_min(1e-12) if normalise == "masked" else len(weight))
 
 
-def _sure_of_own_cluster(cluster: Tensor, weight: Tensor, shape: Sequence[int]) -> Tensor:
-    """How many sure images the cluster of each image has."""
-    cluster, weight = cluster.movedim(0, -1), weight.movedim(0, -1)
-    counts = weight.new_zeros(shape).scatter_add_(-1, cluster, weight)
-    return counts.gather(-1, cluster).movedim(-1, 0)
+def _balanced(cluster: Tensor, sure: Tensor, shape: Sequence[int], *, add_up: bool) -> Tensor:
+    """The weight of each image, 0 for one that is not sure; `shape` is that of one image's assignments."""
+    cluster, sure = cluster.movedim(0, -1), sure.movedim(0, -1)
+    counts = sure.new_zeros(shape).scatter_add_(-1, cluster, sure)
+    weight = sure * sure.sum(-1, keepdim=True) / counts.gather(-1, cluster).clamp_min(1)
+    if not add_up:
+        weight = weight / (counts > 0).sum(-1, keepdim=True).clamp_min(1)
+    return weight.movedim(-1, 0)
 
 
 def adjusted(z: Tensor, mean_assignment: Tensor, strength: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from ..errors import UslError
@@ -41,6 +41,8 @@ class UsltParams:
         weight_decay: of Adam, >= 0.
         strict_threshold: more than tau, as the published code has it, instead of at least tau.
         balance: in L_global each cluster weighs the same, not each image (published CIFAR code).
+        balance_sum: clusters that weigh the same are added up and not averaged, so that L_global grows with their number
+            (released CIFAR-100 code); without effect unless `balance` is True and `normalise` is "batch".
         normalise: divide L_global by the "batch" as in the formula, or by the weights of the "masked" images, those over tau.
         count_self: beside its k neighbours, an image itself may be drawn (published code).
 
@@ -68,6 +70,7 @@ class UsltParams:
     weight_decay: float = 0.0
     strict_threshold: bool = False
     balance: bool = False
+    balance_sum: bool = False
     normalise: Normalisation = "batch"
     count_self: bool = False
 
@@ -94,7 +97,7 @@ class UsltParams:
             choices = get_args(kind)
             if getattr(self, name) not in choices:
                 raise UslError(f"{name} must be {' or '.join(map(repr, choices))} but is {getattr(self, name)!r}")
-        for name in ("strict_threshold", "balance", "count_self"):
+        for name in ("strict_threshold", "balance", "balance_sum", "count_self"):
             if not isinstance(getattr(self, name), bool):
                 raise UslError(f"{name} must be True or False but is {getattr(self, name)!r}")
 
@@ -111,6 +114,16 @@ class UsltParams:
             learning_rate=1e-4,
             weight_decay=1e-4,
         )
+
+    @classmethod
+    def published_cifar100(cls) -> UsltParams:
+        """The settings of the released CIFAR-100 code, made for training the whole encoder with 400 labels.
+
+        They are those of CIFAR-10 but for L_global, which adds the clusters up and divides by the batch, so that it grows with
+        the clusters that a batch has. Its picks by the confidence of the first head alone are left out: here too the mean over
+        the heads counts.
+        """
+        return replace(cls.published_cifar10(), balance_sum=True, normalise="batch")
 
     @classmethod
     def published_imagenet(cls) -> UsltParams:
