@@ -19,6 +19,9 @@ from .validation import unit_rows, whole_number
 
 _FEW_CLUSTERS = 128
 """Up to here a product with the 0/1 membership matrix is the fastest way to sum rows per cluster, beyond it sorting."""
+_SUMMED_ROWS = 256
+"""Such a product adds up this many rows at a time: BLAS cuts longer sums into pieces by its number of threads, and they round
+otherwise."""
 
 KmeansInit = Literal["k-means++", "random"]
 
@@ -116,7 +119,7 @@ def _spread_points(x: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
     """Greedy k-means++: each next point is drawn with probability proportional to its squared distance to those chosen."""
     draws = 2 + int(np.log(k))
     chosen = [int(rng.integers(len(x)))]
-    sq_dist = _sq_dist_to(x, chosen)[0]
+    sq_dist = _sq_dist_to(x, chosen * 2)[0]  # the product of one row with the others rounds by the number of threads
     while len(chosen) < k:
         sq_dist[chosen] = 0
         mass = np.cumsum(sq_dist, dtype=np.float64)
@@ -169,9 +172,13 @@ def means(x: FloatArray, labels: IntArray, k: int) -> FloatArray:
 def _sums(block: FloatArray, labels: IntArray, k: int) -> FloatArray:
     """(k, d) sum of the block's rows per cluster. scipy.sparse would do it faster, but takes 0.3 s to import."""
     if k <= _FEW_CLUSTERS:
-        member = np.zeros((k, len(block)), dtype=np.float32)
-        member[labels, np.arange(len(block))] = 1
-        return member @ block
+        sums = np.zeros((k, block.shape[1]))
+        for at in range(0, len(block), _SUMMED_ROWS):
+            some = labels[at : at + _SUMMED_ROWS]
+            member = np.zeros((k, len(some)), dtype=np.float32)
+            member[some, np.arange(len(some))] = 1
+            sums += member @ block[at : at + _SUMMED_ROWS]
+        return sums
     order = np.argsort(labels, kind="stable")
     starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
     sums = np.zeros((k, block.shape[1]), dtype=np.float32)

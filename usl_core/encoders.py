@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .arithmetic import blas_threads
 from .encoder_bundled import NAME as BUNDLED
 from .encoder_bundled import bundled_card, bundled_encoder
 from .encoder_small import SIDE, SMALL_NETWORKS, small_pixels
@@ -77,6 +78,8 @@ class Model(Protocol):
     Args:
         batch_size: images per call that suit the device.
         overlap: whether decoding should go on meanwhile; not so on a CPU, where both want all cores.
+
+    An attribute `concurrent` that is True says that several threads may call it at once, with torch on one core each.
     """
 
     batch_size: int
@@ -240,12 +243,13 @@ class PixelEncoder:
         sample = _sample(*(fit or (raw, n)))
         if not (sample != sample[0]).any():
             return np.ones((n, 1), dtype=np.float32)
-        mean, axes = _principal_axes(sample)
-        values = np.empty((n, axes.shape[1]), dtype=np.float32)
         row = 0
-        for block in raw():
-            values[row : row + len(block)] = (block.astype(axes.dtype) - mean) @ axes
-            row += len(block)
+        with blas_threads(1):  # the axes would turn a little with the number of threads
+            mean, axes = _principal_axes(sample)
+            values = np.empty((n, axes.shape[1]), dtype=np.float32)
+            for block in raw():
+                values[row : row + len(block)] = (block.astype(axes.dtype) - mean) @ axes
+                row += len(block)
         values[np.sqrt(np.einsum("ij,ij->i", values, values)) <= MEAN_IMAGE] = 0.0
         return values
 

@@ -1,7 +1,8 @@
 """Raw vectors of all images, shard by shard on disk, so that interrupted work goes on where it stopped.
 
 Decoding takes one thread per core. On a CPU it alternates with the forward pass, since both want every core; on a GPU it
-goes on meanwhile. Shards and batches have fixed places, so an interrupted run ends with the very same bits.
+goes on meanwhile. Shards and batches have fixed places, and on a CPU every core has a batch of its own, so that an interrupted
+run ends with the very same bits, and so does one on another number of threads.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
-from .encoders import Encoder
+from .arithmetic import torch_threads
+from .encoders import Encoder, Model
 from .errors import UslError
 from .store import Entry, Shards, Store
 from .types import ImageSet, Progress
@@ -66,21 +68,21 @@ def encode_shards(job: Job, device: str, precision: str, batch_size: int | None)
     model = job.encoder.load(device, precision, lambda note: job.report(ENCODING * already / n, note))
     batch = batch_size or model.batch_size
     n_threads = _n_cores()
-    # Every core gets several images at a time, or the last one keeps the others waiting.
-    chunk = -(-max(batch, 32 * n_threads) // batch) * batch
+    # Every core gets several images at a time, or the last one keeps the others waiting; and a batch, if it computes one.
+    chunk = -(-max(batch * (n_threads if _is_concurrent(model) else 1), 32 * n_threads) // batch) * batch
     chunks = [rows[at : at + chunk] for rows in map(job.rows, missing) for at in range(0, len(rows), chunk)]
     meter = _Meter(job.report, already, n)
     raw: list[np.ndarray] = []
     causes: dict[int, str] = {}
-    with closing(_decode(job, chunks, n_threads, ahead=2 if model.overlap else 0)) as decoded:
+    with closing(_decode(job, chunks, n_threads, ahead=2 if model.overlap else 0)) as decoded, _forward(model) as forward:
         for rows, pictures in decoded:
             causes |= {i: picture for i, picture in zip(rows, pictures, strict=True) if isinstance(picture, str)}
-            usable = [picture for picture in pictures if not isinstance(picture, str)]
-            for at in range(0, len(usable), batch):
-                some = usable[at : at + batch]
-                raw.append(model(np.stack(some)))
-                meter.advance(len(some))
-            meter.advance(len(pictures) - len(usable))
+            parts = (pictures[at : at + batch] for at in range(0, len(pictures), batch))
+            usable = [[picture for picture in part if not isinstance(picture, str)] for part in parts]
+            for made in forward(np.stack(some) for some in usable if some):
+                raw.append(made)
+                meter.advance(len(made))
+            meter.advance(len(pictures) - sum(map(len, usable)))
             if rows.stop == job.rows(rows.start // job.encoder.shard_size).stop:
                 _save_shard(job, rows.start // job.encoder.shard_size, raw, causes)
                 raw, causes = [], {}
@@ -122,6 +124,26 @@ def encoded_once(
     raise UslError(
         f"intermediate features vanished from the cache {_ATTEMPTS} times while they were computed; what removes them?"
     )
+
+
+def _is_concurrent(model: Model) -> bool:
+    return getattr(model, "concurrent", False)
+
+
+@contextmanager
+def _forward(model: Model) -> Iterator[Callable[[Iterable[np.ndarray]], Iterator[np.ndarray]]]:
+    """What the model makes of batch after batch."""
+    if not _is_concurrent(model):
+        yield lambda batches: map(model, batches)
+        return
+    import torch
+
+    pool = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="encode")
+    try:
+        with torch_threads(1):
+            yield lambda batches: pool.map(model, batches)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _save_shard(job: Job, shard: int, raw: Sequence[np.ndarray], causes: dict[int, str]) -> None:

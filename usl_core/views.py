@@ -137,6 +137,7 @@ class _EveryViewModel:
         self._inner, self._outer = inner, outer
         self.batch_size = inner.batch_size
         self.overlap = inner.overlap
+        self.concurrent = getattr(inner, "concurrent", False)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> np.ndarray:
         import torch

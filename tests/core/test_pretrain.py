@@ -15,6 +15,7 @@ from PIL import Image
 from torchvision.transforms import functional as reference
 
 import usl_core as usl
+from usl_core.arithmetic import blas_threads, torch_threads
 from usl_core.cli import main
 from usl_core.encoder_small import SMALL_NETWORKS, SmallEncoder, new_network, normalised, small_pixels
 from usl_core.encoder_trained import encoders_dir, export_encoder
@@ -262,6 +263,22 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(method, tmp_path):
     assert [(r.epoch, r.loss, r.knn_accuracy) for r in found.history] == [
         (r.epoch, r.loss, r.knn_accuracy) for r in whole.history
     ]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_training_goes_on_with_the_threads_that_it_was_begun_with(tmp_path, kept):
+    """`kept` False: an earlier version wrote the state, without their number; it goes on all the same."""
+    pixels, labels = colours(48)
+    states, reports = [], []
+    with torch_threads(2), blas_threads(2):
+        whole = pretrain(pixels, SHORT, labels=labels, on_state=states.append, on_epoch=reports.append)
+    begun = {name: value for name, value in states[0].items() if kept or name != "threads"}
+    with torch_threads(1), blas_threads(1):
+        alone = pretrain(pixels, SHORT, labels=labels)
+        resumed = pretrain(pixels, SHORT, labels=labels, resume=(reports[:1], begun))
+    assert [report.epoch for report in resumed.history] == [1, 2, 3]
+    assert (same(resumed.state, whole.state) and same(resumed.weights, whole.weights)) == kept
+    assert not same(alone.state, whole.state), "the number of threads makes no difference, and this test tells nothing"
 
 
 @pytest.mark.gpu

@@ -12,6 +12,7 @@ from PIL import Image
 
 import usl_core as usl
 from usl_core import encoder_torchvision
+from usl_core.arithmetic import torch_threads
 from usl_core.cli import main
 from usl_core.encoder_trained import encoders_dir, export_encoder, get_trained, trained_cards
 from usl_core.encoders import encoder_cards, get_encoder
@@ -133,6 +134,22 @@ def test_an_interrupted_training_goes_on_from_disk_and_ends_like_an_uninterrupte
     assert same_state(resumed.state, whole.state)
     assert np.array_equal(resumed.last.picks, whole.last.picks)
     assert TrainingRecord(features, 4, PARAMS, seed=1).load() is None
+
+
+def test_a_training_goes_on_with_the_threads_that_it_was_begun_with(features):
+    def stop(report):
+        raise Cancelled("enough")
+
+    with torch_threads(2):
+        whole = train_uslt(features, 4, PARAMS, mode="finetune")
+        record = TrainingRecord(features, 4, PARAMS, mode="finetune")
+        with pytest.raises(Cancelled):
+            record.train(on_epoch=stop)
+    with torch_threads(1):
+        alone = train_uslt(features, 4, PARAMS, mode="finetune")
+        resumed = TrainingRecord(features, 4, PARAMS, mode="finetune").train()
+    assert same_state(resumed.state, whole.state)
+    assert not same_state(alone.state, whole.state), "the number of threads makes no difference, and this test tells nothing"
 
 
 @pytest.mark.gpu

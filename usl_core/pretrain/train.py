@@ -58,7 +58,8 @@ def pretrain(
     Args:
         pixels: (n, 32, 32, 3) uint8, n >= 2, see `load_pixels`.
         params: None means `PretrainParams()`.
-        seed: whole number >= 0; same input and seed give the same training on one machine.
+        seed: whole number >= 0; same input and seed give the same training on one machine with as many threads. What is gone
+            on with goes on with as many as it was begun with.
         device: `auto` (CUDA if there is any, else the CPU), `cpu`, `cuda`, `cuda:N` or `mps`.
         labels: (n,) class ids for the k-nearest-neighbour accuracy in the reports; the training never sees them.
         on_epoch: told after every epoch; may raise `Cancelled`.

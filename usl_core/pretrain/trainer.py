@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arithmetic import blas_threads, same_convolutions, torch_threads
 from ..encoder_small import SMALL_NETWORKS, new_network, normalised
 from ..encoder_torchvision import find_device, has_bfloat16
 from ..errors import UslError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 State = Mapping[str, np.ndarray]
 _NETWORK, _PROJECTION, _KEY, _SPEED = "network.", "projection.", "key.", "momentum."
+_THREADS = "threads"
 _STEPS_SHARE = 0.95  # of an epoch's work; the rest is the judgement
 _FIT_ON = 20_000
 
@@ -93,7 +95,7 @@ class Pretraining:
         self._optimiser = torch.optim.SGD(groups, lr=params.learning_rate, momentum=0.9)
         for tensor in self._trained().values():
             self._optimiser.state[tensor]["momentum_buffer"] = torch.zeros_like(tensor, requires_grad=False)
-        self.epoch = 0
+        self.epoch, self._n_threads = 0, torch.get_num_threads()
 
     def _new_networks(self) -> tuple[nn.Sequential, nn.Module]:
         """Network and projection before training, the same at every call."""
@@ -122,15 +124,15 @@ class Pretraining:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the next epoch depends on, as copies."""
-        return {"epoch": np.array(self.epoch)} | {
+        return {"epoch": np.array(self.epoch), _THREADS: np.array(self._n_threads)} | {
             name: tensor.detach().cpu().numpy().copy() for name, tensor in self._named().items()
         }
 
     def restore(self, state: State) -> None:
-        """Go on where `state` was taken."""
+        """Go on where `state` was taken, on as many threads, since sums round by their number."""
         import torch
 
-        self.epoch = int(state["epoch"])
+        self.epoch, self._n_threads = int(state["epoch"]), int(state.get(_THREADS, self._n_threads))
         with torch.no_grad():
             for name, tensor in self._named().items():
                 tensor.copy_(torch.tensor(np.array(state[name])))
@@ -146,7 +148,7 @@ class Pretraining:
         start = time.perf_counter()
         note = f"epoch {self.epoch + 1} of {self._params.n_epochs}"
         try:
-            with self._same_convolutions():
+            with self._same_arithmetic():
                 loss = self._steps(lambda share: on_progress(_STEPS_SHARE * share, note))
                 on_progress(_STEPS_SHARE, f"{note}: judging")
                 knn_accuracy, spread_now = self._judged()
@@ -197,7 +199,8 @@ class Pretraining:
         """The last layer of an encoder, fitted on at most 20,000 of the images."""
         n = len(self._pixels)
         rows = np.linspace(0, n - 1, min(n, _FIT_ON)).round().astype(np.int64)
-        return fit_whitening(self.pooled(rows), self._facts.stages, self._facts.dim)
+        with self._same_arithmetic():
+            return fit_whitening(self.pooled(rows), self._facts.stages, self._facts.dim)
 
     def _judged(self) -> tuple[float | None, float]:
         """k-NN accuracy, if there are classes, and spread."""
@@ -290,10 +293,7 @@ class Pretraining:
 
         return torch.from_numpy(self._pixels[rows]).to(self._device).permute(0, 3, 1, 2).float().contiguous() / 255
 
-    def _same_convolutions(self) -> AbstractContextManager[None]:
-        """cuDNN may otherwise take another algorithm from run to run, and a resumed training would end elsewhere."""
-        import torch
-
-        if self._device.type != "cuda":
-            return nullcontext()
-        return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+    @contextmanager
+    def _same_arithmetic(self) -> Iterator[None]:
+        with torch_threads(self._n_threads), blas_threads(self._n_threads), same_convolutions(self._device):
+            yield

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arithmetic import torch_threads
 from ..errors import UslError
 from ..types import IntArray, Neighbors, Progress
 from .losses import confident, global_loss, hard_assignment, local_loss, log_soft_assignment, total_loss, updated_mean
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _MIN_STEPS = 8  # per epoch
 _STEPS_SHARE = 0.8  # of an epoch's work; the rest is the assignment of all images
+_THREADS = "threads"
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -38,12 +40,17 @@ class EpochTraining(ABC):
         params: the settings.
         seed: whole number >= 0.
         judge: makes the reports.
+        n_threads: on which torch computes; another number gives other last bits, and in the end other picks. What was begun
+            on one number goes on with it.
     """
 
-    def __init__(self, n: int, neighbors: Neighbors, heads: Heads, params: UsltParams, seed: int, judge: Judge) -> None:
+    def __init__(
+        self, n: int, neighbors: Neighbors, heads: Heads, params: UsltParams, seed: int, judge: Judge, n_threads: int
+    ) -> None:
         import torch
 
         self._n, self._heads, self._params, self._seed, self._judge = n, heads, params, seed, judge
+        self._n_threads = n_threads
         self.batch_size = min(params.batch_size, max(n // _MIN_STEPS, 1))
         nearest = neighbors.indices[:, : params.n_neighbors]
         alone = params.count_self or nearest.shape[1] == 0
@@ -80,7 +87,7 @@ class EpochTraining(ABC):
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the next epoch depends on, as copies."""
-        return {"epoch": np.array(self.epoch)} | {
+        return {"epoch": np.array(self.epoch), _THREADS: np.array(self._n_threads)} | {
             name: tensor.detach().cpu().numpy().copy() for name, tensor in self._named().items()
         }
 
@@ -88,7 +95,7 @@ class EpochTraining(ABC):
         """Go on where `state` was taken."""
         import torch
 
-        self.epoch = int(state["epoch"])
+        self.epoch, self._n_threads = int(state["epoch"]), int(state[_THREADS])
         with torch.no_grad():
             for name, tensor in self._named().items():
                 tensor.copy_(torch.tensor(np.array(state[name])))
@@ -116,15 +123,16 @@ class EpochTraining(ABC):
         batches = [slice(at, at + self.batch_size) for at in range(0, self._n, self.batch_size)]
         sums = np.zeros(2)
         try:
-            ahead = self._load(order[batches[0]], near[batches[0]])
-            for at, batch in enumerate(batches):
-                on_progress(_STEPS_SHARE * batch.start / self._n, f"epoch {self.epoch + 1}")
-                rows, loaded = order[batch], ahead
-                if at + 1 < len(batches):
-                    ahead = self._load(order[batches[at + 1]], near[batches[at + 1]])
-                sums += len(rows) * np.asarray(self._step(*self._logits(rows, near[batch], loaded, rng)))
-            global_term, local_term = (sums / self._n).tolist()
-            report = self._report(global_term, local_term, start, on_progress)
+            with torch_threads(self._n_threads):
+                ahead = self._load(order[batches[0]], near[batches[0]])
+                for at, batch in enumerate(batches):
+                    on_progress(_STEPS_SHARE * batch.start / self._n, f"epoch {self.epoch + 1}")
+                    rows, loaded = order[batch], ahead
+                    if at + 1 < len(batches):
+                        ahead = self._load(order[batches[at + 1]], near[batches[at + 1]])
+                    sums += len(rows) * np.asarray(self._step(*self._logits(rows, near[batch], loaded, rng)))
+                global_term, local_term = (sums / self._n).tolist()
+                report = self._report(global_term, local_term, start, on_progress)
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
                 half = max(self.batch_size // 2, 1)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arithmetic import same_convolutions
 from ..augment import N_DRAWS, strong_views
 from ..encoder_torchvision import MEAN, STD, TorchvisionEncoder, find_device, has_bfloat16
 from ..encoder_trained import TrainedCard, export_encoder
@@ -28,7 +28,6 @@ from .params import UsltParams
 from .reports import EpochReport, Judge
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 NETWORK = "network."
@@ -73,10 +72,10 @@ class FinetuneTraining(EpochTraining):
         )
         self._pool = ThreadPoolExecutor(thread_name_prefix="decode")
         heads = new_heads(features.values, n_clusters, params, np.random.default_rng([seed, 0]), self._device)
-        super().__init__(len(features), neighbors, heads, params, seed, judge)
+        super().__init__(len(features), neighbors, heads, params, seed, judge, torch.get_num_threads())
 
     def run_epoch(self, on_progress: Progress) -> EpochReport:
-        with _same_convolutions(self._device):
+        with same_convolutions(self._device):
             return super().run_epoch(on_progress)
 
     def _trained(self) -> Mapping[str, Tensor]:
@@ -173,12 +172,3 @@ def network_of(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name, array in state.items()
         if name.startswith(NETWORK) and not name.endswith(optimiser)
     }
-
-
-def _same_convolutions(device: torch.device) -> AbstractContextManager[None]:
-    """cuDNN may otherwise take another algorithm from run to run, and a resumed training would end elsewhere."""
-    import torch
-
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

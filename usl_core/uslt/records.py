@@ -17,7 +17,7 @@ from .reports import EpochReport
 from .train import Mode, OnEpoch, State, UsltTraining, train_uslt
 
 KIND = "uslt"
-ALGORITHM = 1  # a new number makes every cached training a miss
+ALGORITHM = 2  # a new number makes every cached training a miss
 _NUMBERS = ("loss", "global_loss", "local_loss", "confident_share", "assignment_entropy", "purity", "nmi", "ari", "seconds")
 _ARRAYS = ("clusters", "confidence", "picks")
 _STATE = "state-"

@@ -72,7 +72,8 @@ def train_uslt(
         values: (n, d) features (`Features` or any array); rows are normalised to length 1.
         budget: m in [1, images that are neither labelled nor vetoed].
         params: None means `UsltParams()`.
-        seed: whole number >= 0; same input and seed give the same training on one machine.
+        seed: whole number >= 0; same input and seed give the same training on one machine, of "frozen" on any number of
+            threads, of "finetune" on as many; what is gone on with goes on with as many as it was begun with.
         neighbors: a kNN graph of the same rows, to avoid a new search.
         views: of the same images, see `usl_core.encode_views`; None: noise on the features stands in.
         labels: (n,) class ids, for purity, NMI and ARI in the reports; the training never sees them.
