@@ -41,13 +41,16 @@ def test_the_kmeans_term_ends_where_lloyd_ends_and_the_whole_assigns_alike(seed)
 
 
 def test_saved_results_are_those_of_this_code(results):
-    """Another processor may round otherwise, so the ends are compared and not the bits."""
+    """Another processor may round otherwise, so the beginnings and the ends are compared and not the bits."""
     saved = saved_results()
+    off = {"alive": 4, "entropy": 0.03}  # of 40 clusters; of a share in [0, 1]
     assert set(saved) == set(experiment_names())
     for experiment in EXPERIMENTS:
         for label, values in results[experiment.name]["arms"].items():
             assert len(saved[experiment.name]["arms"][label]) == len(values)
-            assert saved[experiment.name]["arms"][label][-1] == pytest.approx(values[-1], abs=4, rel=0.1)
+            for at in (0, -1):
+                found = saved[experiment.name]["arms"][label][at]
+                assert found == pytest.approx(values[at], abs=off[experiment.measure], rel=0), (label, at)
     for label, way in results[KMEANS]["ways"].items():
         assert saved[KMEANS]["ways"][label]["objective"] == pytest.approx(way["objective"], rel=1e-3)
 
