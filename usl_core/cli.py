@@ -215,6 +215,7 @@ def _add_uslt(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--weight-decay", type=float, metavar="W", help="of Adam (default: 0)")
     group.add_argument("--strict", dest="strict_threshold", action="store_true", help="above tau, not at tau")
     group.add_argument("--balance", action="store_true", help="in the global loss, clusters weigh the same")
+    group.add_argument("--balance-sum", action="store_true", help="and are added up, not averaged (released CIFAR-100 code)")
     group.add_argument("--normalise", choices=("batch", "masked"), help="what the global loss is divided by (default: batch)")
 
 

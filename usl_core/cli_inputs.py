@@ -126,6 +126,7 @@ USLT_PRESETS = {
     "paper": UsltParams,
     "published": UsltParams.published_cifar10,
     "published-cifar10": UsltParams.published_cifar10,
+    "published-cifar100": UsltParams.published_cifar100,
     "published-imagenet": UsltParams.published_imagenet,
 }
 

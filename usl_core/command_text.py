@@ -50,6 +50,7 @@ USLT_FLAGS: Mapping[str, str] = {
     "weight_decay": "--weight-decay",
     "strict_threshold": "--strict",
     "balance": "--balance",
+    "balance_sum": "--balance-sum",
     "normalise": "--normalise",
     "count_self": "--count-self",
 }

@@ -18,7 +18,7 @@ _OF_USLT = [
     *(Key.START, Key.PROJECTION, Key.VIEWS, Key.VIEW_STRENGTH, Key.NOISE, Key.EPOCHS, Key.BATCH, Key.LEARNING_RATE),
     *(Key.WEIGHT_DECAY, Key.NORMALISE),
 ]
-_SWITCHES = (Key.BALANCE, Key.STRICT)
+_SWITCHES = (Key.BALANCE, Key.BALANCE_SUM, Key.STRICT)
 _MAX_CLUSTERS = 5000
 
 
@@ -66,20 +66,28 @@ def _advanced(n: int | None) -> dict[str, Any]:
             kwargs={key: DEFAULTS[key] for key in _OF_USLT} | dict.fromkeys(_SWITCHES, False),
             help="All of USL-T's settings back: the paper's formulas, for features that stay as they are.",
         )
-        st.button(
-            "Published CIFAR-10",
-            key="uslt-preset-cifar",
-            on_click=state.assign,
-            kwargs=_choices_of(UsltParams.published_cifar10()),
-            help="The released settings. They are made for training the whole encoder: heads alone learn slowly with them.",
-        )
-        st.button(
-            "Published ImageNet",
-            key="uslt-preset-imagenet",
-            on_click=state.assign,
-            kwargs=_choices_of(UsltParams.published_imagenet()) | {Key.CLUSTERS: 0},
-            help="The released settings for a frozen encoder, with as many clusters as labels in place of 3,000.",
-        )
+        with st.popover("Published", help="The settings of the released code."):
+            st.button(
+                "CIFAR-10",
+                key="uslt-preset-cifar",
+                on_click=state.assign,
+                kwargs=_choices_of(UsltParams.published_cifar10()),
+                help="Made for training the whole encoder: heads alone learn slowly with these settings.",
+            )
+            st.button(
+                "CIFAR-100",
+                key="uslt-preset-cifar100",
+                on_click=state.assign,
+                kwargs=_choices_of(UsltParams.published_cifar100()),
+                help="As for CIFAR-10, but clusters are added up in the global loss, which is divided by the batch.",
+            )
+            st.button(
+                "ImageNet",
+                key="uslt-preset-imagenet",
+                on_click=state.assign,
+                kwargs=_choices_of(UsltParams.published_imagenet()) | {Key.CLUSTERS: 0},
+                help="Made for a frozen encoder; here with as many clusters as labels in place of 3,000.",
+            )
     temperature_help = "Sharpening: below 1 a neighbour's vote becomes surer than it is. 1 leaves assignments near uniform."
     temperature = slider("Sharpening t", Key.TEMPERATURE, 0.05, 2.0, 0.05, temperature_help)
     mean_help = "Share of each batch in the running mean that the adjustment looks at."
@@ -119,6 +127,12 @@ def _advanced(n: int | None) -> dict[str, Any]:
         bind="query-params",
         help="In the global loss each cluster weighs the same, not each image, as in the published CIFAR code.",
     )
+    balance_sum = st.toggle(
+        "Add clusters up",
+        key=Key.BALANCE_SUM,
+        bind="query-params",
+        help="Balanced clusters are added up, not averaged: the global loss grows with them (released CIFAR-100 code).",
+    )
     strict = st.toggle(
         "Strictly over τ", key=Key.STRICT, bind="query-params", help="More than τ, as in the published code, not at least τ."
     )
@@ -139,6 +153,7 @@ def _advanced(n: int | None) -> dict[str, Any]:
         "projection": projection,
         "normalise": normalise,
         "balance": balance,
+        "balance_sum": balance_sum,
         "strict_threshold": strict,
     }
 
@@ -162,5 +177,6 @@ def _choices_of(preset: UsltParams) -> dict[str, Any]:
         Key.WEIGHT_DECAY: preset.weight_decay,
         Key.NORMALISE: preset.normalise,
         Key.BALANCE: preset.balance,
+        Key.BALANCE_SUM: preset.balance_sum,
         Key.STRICT: preset.strict_threshold,
     }

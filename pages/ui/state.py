@@ -67,6 +67,7 @@ class Key:
     LEARNING_RATE = "rate"
     WEIGHT_DECAY = "decay"
     BALANCE = "balance"
+    BALANCE_SUM = "balancesum"
     NORMALISE = "normalise"
     STRICT = "strict"
     DRAWN = "drawn"

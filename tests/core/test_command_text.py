@@ -85,6 +85,7 @@ USLT = st.builds(
     weight_decay=st.floats(0, 0.1),
     strict_threshold=st.booleans(),
     balance=st.booleans(),
+    balance_sum=st.booleans(),
     normalise=st.sampled_from(["batch", "masked"]),
     count_self=st.booleans(),
 )
@@ -137,6 +138,8 @@ def test_presets_are_those_of_the_method():
     assert method_params(options, ["usl", "usl-t"]) == {"usl": UslParams.published(), "usl-t": UsltParams.published_cifar10()}
     options = build_parser().parse_args(["select", "x", "--preset", "published-imagenet", "--clusters", "50"])
     assert method_params(options, ["usl-t"])["usl-t"] == replace(UsltParams.published_imagenet(), n_clusters=50)
+    options = build_parser().parse_args(["train-uslt", "x", "-m", "400", "--preset", "published_cifar100"])
+    assert method_params(options, ["usl-t"])["usl-t"] == UsltParams.published_cifar100()
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "imagenet_moco", "imagenet_clip"])

@@ -90,7 +90,7 @@ def _thirty() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return unit_rows(pictures)[picture], picture, kind[picture]
 
 
-METHODS = [method for method in methods() if method != "usl-t"]
+METHODS = methods()
 
 
 @pytest.mark.parametrize("method", METHODS)

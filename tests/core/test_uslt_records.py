@@ -10,9 +10,10 @@ import pytest
 
 import usl_core as usl
 from usl_core.errors import Cancelled
-from usl_core.types import Views
+from usl_core.types import Features, ImageSet, Views
 from usl_core.uslt.params import UsltParams
 from usl_core.uslt.records import TrainingRecord
+from usl_core.validation import unit_rows
 
 PARAMS = UsltParams(n_epochs=5, batch_size=128)
 DEMO = usl.load_demo("shapes")
@@ -117,6 +118,32 @@ def test_whatever_the_training_depends_on_is_in_its_key(tmp_path, change):
     features = change.pop("features", DEMO.features)
     other = TrainingRecord(features, **{"budget": 12, "params": PARAMS, "cache_dir": tmp_path, **change})
     assert other.key != record(tmp_path).key
+
+
+@pytest.mark.parametrize("mode", ["equal features", "equal files"])
+def test_a_training_picks_no_copies_while_anything_else_is_left(tmp_path, mode):
+    rng = np.random.default_rng(0)
+    picture = rng.permutation(np.concatenate([np.arange(30), np.arange(10)]))
+    values = unit_rows(rng.normal(size=(30, 16)))[picture]
+    if mode == "equal files":
+        values = unit_rows(values + 1e-4 * rng.normal(size=values.shape))
+    digests = tuple(f"{p if mode == 'equal files' else row}" for row, p in enumerate(picture))
+    images = ImageSet(root=Path("x"), paths=tuple(f"{row}.png" for row in range(40)), digests=digests, fingerprint=mode)
+    features = Features(values=values, fingerprint=mode, encoder="none", images=images)
+    labelled, vetoed = (np.flatnonzero(picture == p)[:1].tolist() for p in (0, 1))
+    params = UsltParams(n_epochs=2, n_views=0)
+
+    def picked(budget: int) -> tuple[list[int], tuple[str, ...]]:
+        made = TrainingRecord(features, budget, params, labelled=labelled, vetoed=vetoed, cache_dir=tmp_path).train()
+        assert all(len(set(epoch.picks.tolist())) == budget for epoch in made.history)
+        return picture[made.last.picks].tolist(), made.notes
+
+    pictures, notes = picked(28)
+    assert sorted(pictures) == list(range(2, 30))
+    assert not any("copies" in note for note in notes)
+    pictures, notes = picked(32)
+    assert set(pictures) >= set(range(2, 30))
+    assert any(note.startswith("copies had to be picked: 4") for note in notes)
 
 
 def test_other_views_than_those_of_the_key_are_refused(tmp_path):

@@ -370,6 +370,8 @@ def test_settings_out_of_range_are_refused(setting, said):
         ({"labels": [1, 2]}, "one entry per image"),
         ({"labelled": [120]}, "labelled must hold indices"),
         ({"vetoed": range(120)}, "nothing to choose from"),
+        ({"candidates": range(3)}, r"candidates must be at least 4 rows \(budget\)"),
+        ({"candidates": range(9), "vetoed": [8]}, "neither labelled nor vetoed"),
         ({"views": np.zeros((120, 5, 16))}, "views must be what encode_views returns"),
     ],
 )

@@ -31,6 +31,7 @@ def select_uslt(values: FloatArray, budget: int, params: UsltParams, *, seed: in
         views=context.views,
         labelled=context.labelled,
         vetoed=context.vetoed,
+        candidates=context.candidates,
         on_progress=context.on_progress,
     )
     return selection_of(training)

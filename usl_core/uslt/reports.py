@@ -65,7 +65,7 @@ class Judge:
 
     Args:
         budget: m.
-        eligible: sorted rows that may be picked.
+        eligible: sorted rows that may be picked, of copies one.
         labelled: sorted rows that have a label already.
         classes: (n,) class ids, or None.
     """

@@ -8,9 +8,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from ..copies import Candidates, copy_groups
+from ..copies import candidates as find_candidates
 from ..errors import UslError
 from ..neighbors import find_neighbors
-from ..types import Features, FloatArray, Neighbors, Progress, Views
+from ..types import Features, FloatArray, IntArray, Neighbors, Progress, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
 from .epochs import Diverged, EpochTraining
 from .frozen import FrozenTraining
@@ -59,6 +61,7 @@ def train_uslt(
     labels: Any = None,
     labelled: Iterable[int] | None = None,
     vetoed: Iterable[int] | None = None,
+    candidates: Iterable[int] | None = None,
     on_epoch: OnEpoch | None = None,
     on_progress: Progress | None = None,
     resume: tuple[Iterable[EpochReport], State] | None = None,
@@ -79,6 +82,8 @@ def train_uslt(
         labels: (n,) class ids, for purity, NMI and ARI in the reports; the training never sees them.
         labelled: rows that have a label already; never picked, and their clusters come last.
         vetoed: rows that must never be picked.
+        candidates: the rows to pick from, at least m; None: those that are neither labelled nor vetoed, of copies one, see
+            `usl_core.copies`. Which files are the same is known where `values` are `Features`.
         on_epoch: told after every epoch; may raise `Cancelled`.
         on_progress: see `types.Progress`.
         resume: the reports and the state of an unfinished training with the same arguments, to go on with.
@@ -98,14 +103,17 @@ def train_uslt(
     x = unit_rows(values)
     n = len(x)
     params = _checked(params)
-    judge = _judge(n, budget, labels, labelled, vetoed)
+    fixed, barred, m = _barred(n, budget, labelled, vetoed)
+    classes = None if labels is None else class_ids(labels, n)
     seed = whole_number(seed, "seed", 0)
     graph = find_neighbors(x, params.n_neighbors) if neighbors is None else same_images(neighbors, n)
     if graph.k_max < min(params.n_neighbors, n - 1):
         raise UslError(f"neighbors must hold k = {params.n_neighbors} neighbours of each image but holds {graph.k_max}")
     if mode not in get_args(Mode):
         raise UslError(f"mode must be {' or '.join(map(repr, get_args(Mode)))} but is {mode!r}")
-    c = n_clusters(params, judge.budget, n)
+    c = n_clusters(params, m, n)
+    choice = _choice(values, x, graph, m, fixed, barred, candidates)
+    judge = Judge(m, choice.rows, fixed, classes)
     trainer: EpochTraining
     if mode == "finetune":
         trainer = _finetune(values, views, graph, params, c, seed, judge, device)
@@ -115,8 +123,9 @@ def train_uslt(
     notes = [f"k was reduced from {params.n_neighbors} to {n - 1}, the most that {n} images allow"] * (params.n_neighbors >= n)
     if views is None and mode == "frozen":
         notes.append("trained with noise on the features in place of augmented views")
+    notes.extend(choice.notes)
     history, state, problem = _train(trainer, params.n_epochs, on_epoch, on_progress, resume, on_state)
-    return UsltTraining(params=params, budget=judge.budget, seed=seed, history=history, state=state, notes=(*notes, *problem))
+    return UsltTraining(params=params, budget=m, seed=seed, history=history, state=state, notes=(*notes, *problem))
 
 
 def _finetune(
@@ -183,14 +192,25 @@ def _checked(params: Any) -> UsltParams:
     return params
 
 
-def _judge(n: int, budget: Any, labels: Any, labelled: Any, vetoed: Any) -> Judge:
+def _barred(n: int, budget: Any, labelled: Any, vetoed: Any) -> tuple[IntArray, IntArray, int]:
+    """The rows that have a label, those that must never be picked, and m."""
     fixed, barred = index_set(labelled, n, "labelled"), index_set(vetoed, n, "vetoed")
-    eligible = np.setdiff1d(np.arange(n), np.union1d(fixed, barred))
-    if not len(eligible):
+    left = n - len(np.union1d(fixed, barred))
+    if left == 0:
         raise UslError(f"there is nothing to choose from (0 images left of {n}: {len(fixed)} labelled, {len(barred)} vetoed)")
-    classes = None if labels is None else class_ids(labels, n)
-    m = whole_number(budget, "budget", 1, len(eligible), "images that are neither labelled nor vetoed")
-    return Judge(m, eligible, fixed, classes)
+    return fixed, barred, whole_number(budget, "budget", 1, left, "images that are neither labelled nor vetoed")
+
+
+def _choice(
+    values: Any, x: FloatArray, graph: Neighbors, m: int, fixed: IntArray, barred: IntArray, rows: Iterable[int] | None
+) -> Candidates:
+    if rows is None:
+        duplicates = values.images.duplicates if isinstance(values, Features) else ()
+        return find_candidates(copy_groups(x, neighbors=graph, duplicates=duplicates), m, fixed, barred)
+    given = index_set(rows, len(x), "candidates")
+    if len(given) < m or np.isin(given, np.union1d(fixed, barred)).any():
+        raise UslError(f"candidates must be at least {m} rows (budget) that are neither labelled nor vetoed")
+    return Candidates(given)
 
 
 def _vectors(views: Any, n: int, n_views: int) -> FloatArray:
