@@ -169,7 +169,7 @@ def means(x: FloatArray, labels: IntArray, k: int) -> FloatArray:
     return (sums / np.bincount(labels, minlength=k)[:, None]).astype(np.float32)
 
 
-def _sums(block: FloatArray, labels: IntArray, k: int) -> FloatArray:
+def _sums(block: FloatArray, labels: IntArray, k: int) -> np.ndarray:
     """(k, d) sum of the block's rows per cluster. scipy.sparse would do it faster, but takes 0.3 s to import."""
     if k <= _FEW_CLUSTERS:
         sums = np.zeros((k, block.shape[1]))

@@ -27,8 +27,9 @@ def run_train(options: argparse.Namespace) -> None:
     from .encoder_trained import check_name
     from .export import write_atomically
     from .selection.uslt import selection_of
+    from .uslt.history import HISTORY_COLUMNS, history_csv
     from .uslt.records import TrainingRecord
-    from .uslt.reports import HISTORY_COLUMNS, EpochReport, history_csv
+    from .uslt.reports import EpochReport
 
     finetune = options.mode == "finetune"
     if options.export is not None:

@@ -11,9 +11,9 @@ import streamlit as st
 from usl_core.metrics import Scorecard
 from usl_core.prepared import Prepared
 from usl_core.types import Selection
+from usl_core.uslt.history import History
 from usl_core.uslt.params import UsltParams
 from usl_core.uslt.records import TrainingRecord
-from usl_core.uslt.reports import EpochReport
 from usl_core.uslt.train import UsltTraining
 
 from . import cached, errors, folders, jobs
@@ -257,13 +257,15 @@ def progress(run: Run, job: Job) -> None:
         )
 
 
-def history(run: Run) -> list[EpochReport]:
-    """The epochs that are there; of one that is running only the new ones are read."""
+def history(run: Run) -> History:
+    """The epochs that are there; of one that is running only the new ones are read, and a session keeps their numbers alone."""
     if run.finished is not None:
-        return list(run.finished.history)
-    key, seen = st.session_state.get(_SEEN, ("", []))
+        return run.finished.history
+    key, seen = st.session_state.get(_SEEN, ("", History()))
     if key != run.key or not run.is_active:
-        seen = []
-    seen = [*seen, *run.record.epochs(after=len(seen))]
+        seen = History()
+    # The last one once more: somebody may have begun anew, and what was thrown away cannot be drawn.
+    latest = run.record.epochs(after=max(len(seen) - 1, 0))
+    seen = seen[:-1] + latest if latest else run.record.epochs()
     st.session_state[_SEEN] = (run.key, seen)
     return seen

@@ -12,8 +12,9 @@ from usl_core import figure_curves, figure_training
 from usl_core.artefacts import Map
 from usl_core.figure_layers import ColourBy
 from usl_core.uslt.alarms import alarms
+from usl_core.uslt.history import HISTORY_COLUMNS, column, history_csv
 from usl_core.uslt.params import UsltParams
-from usl_core.uslt.reports import HISTORY_COLUMNS, EpochReport, history_csv
+from usl_core.uslt.reports import EpochReport
 
 from . import charts, maps, offered, state, tables
 from .state import Choices, Key
@@ -69,14 +70,14 @@ def _numbers(history: Sequence[EpochReport]) -> None:
     with st.container(horizontal=True, gap="large"):
         for title, text, _, meaning in known:
             st.metric(title, text, help=meaning, width="content")
-    st.caption(f"After epoch {last.epoch}; an epoch takes {np.mean([report.seconds for report in history]):.2f} s.")
+    st.caption(f"After epoch {last.epoch}; an epoch takes {np.mean(column(history, 'seconds')):.2f} s.")
 
 
 def _losses(history: Sequence[EpochReport], params: UsltParams) -> None:
     series = {
-        "L": [report.loss for report in history],
-        "L_global": [report.global_loss for report in history],
-        "λ L_local": [params.local_weight * report.local_loss for report in history],
+        "L": column(history, "loss"),
+        "L_global": column(history, "global_loss"),
+        "λ L_local": [params.local_weight * loss for loss in column(history, "local_loss")],
     }
     figure = figure_curves.curves(series, length=params.n_epochs, unit="loss", theme=state.theme_name())
     last = history[-1]
@@ -87,12 +88,12 @@ def _losses(history: Sequence[EpochReport], params: UsltParams) -> None:
 
 def _shares(history: Sequence[EpochReport], run: Run) -> None:
     series = {
-        "over τ": [100 * report.confident_share for report in history],
-        "entropy": [100 * report.assignment_entropy for report in history],
-        "alive": [100 * report.n_alive / report.n_clusters for report in history],
+        "over τ": [100 * share for share in column(history, "confident_share")],
+        "entropy": [100 * entropy for entropy in column(history, "assignment_entropy")],
+        "alive": [100 * alive / history[-1].n_clusters for alive in column(history, "n_alive")],
     }
     if run.made.images.labels is not None:
-        series["purity"] = [100 * report.purity for report in history]
+        series["purity"] = [100 * purity for purity in column(history, "purity")]
     figure = figure_curves.curves(series, length=run.params.n_epochs, unit="%", top=100, theme=state.theme_name())
     alt = "By epoch, in percent: " + ", ".join(f"{name} {values[-1]:.0f}" for name, values in series.items()) + " at the end."
     st.markdown("**Confidence and clusters**")
@@ -162,8 +163,8 @@ def _map(choices: Choices, run: Run, report: EpochReport, drawn: Map, colour: Co
 
 def _table(history: Sequence[EpochReport], source: str) -> None:
     with st.expander("The epochs as a table"):
-        known = [name for name in HISTORY_COLUMNS if not math.isnan(getattr(history[-1], name))]
-        lines = [tuple(f"{getattr(report, name):.4g}" for name in known) for report in history]
+        known = {name: column(history, name) for name in HISTORY_COLUMNS if not math.isnan(column(history[-1:], name)[0])}
+        lines = [tuple(f"{value:.4g}" for value in values) for values in zip(*known.values(), strict=True)]
         tables.rows(tuple(known), lines, label="The epochs")
         offered.link("history.csv", lambda: history_csv(history), "The same numbers as a file.", source=source)
 

@@ -33,6 +33,7 @@ def select_uslt(values: FloatArray, budget: int, params: UsltParams, *, seed: in
         vetoed=context.vetoed,
         candidates=context.candidates,
         on_progress=context.on_progress,
+        keep_bytes=0,
     )
     return selection_of(training)
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from .history import column
 from .params import UsltParams
 from .reports import EpochReport
 
@@ -66,7 +67,7 @@ def alarms(history: Sequence[EpochReport], params: UsltParams) -> tuple[Alarm, .
             )
         )
     recent = history[-ceil(_WARM_UP * params.n_epochs) :]
-    if not found and max(report.n_alive for report in recent) < _ALIVE * min(c, n):
+    if not found and max(column(recent, "n_alive")) < _ALIVE * min(c, n):
         found.append(
             Alarm(
                 "dying",

@@ -22,6 +22,7 @@ from ..demos import load_demo
 from ..errors import UslError
 from ..toy_sets import load_toy
 from ..types import Progress
+from .history import column
 from .losses import global_loss, log_soft_assignment, similarities
 from .params import UsltParams
 from .train import train_uslt
@@ -114,8 +115,10 @@ def run_experiment(name: str, *, seed: int = 0, on_progress: Progress | None = N
             report((at + fraction) / len(experiment.arms), f"{label}, {note}")
 
         history = train_uslt(demo.features, BUDGET, params, seed=seed, neighbors=demo.neighbors, on_progress=told).history
+        alive = experiment.measure == "alive"
         arms[label] = [
-            float(epoch.n_alive) if experiment.measure == "alive" else round(epoch.assignment_entropy, 4) for epoch in history
+            float(value) if alive else round(value, 4)
+            for value in column(history, "n_alive" if alive else "assignment_entropy")
         ]
     return {"arms": arms}
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..store import Entry, Store, fingerprint
+from ..errors import UslError
+from ..store import Store, fingerprint
 from ..types import Features, Neighbors, Progress, Views
 from ..validation import index_set
+from .history import ASSIGNMENTS, NUMBERS, Assignments, Epoch, History, numbers_of
 from .params import UsltParams
 from .reports import EpochReport
 from .train import Mode, OnEpoch, State, UsltTraining, train_uslt
 
 KIND = "uslt"
 ALGORITHM = 2  # a new number makes every cached training a miss
-_NUMBERS = ("loss", "global_loss", "local_loss", "confident_share", "assignment_entropy", "purity", "nmi", "ari", "seconds")
-_ARRAYS = ("clusters", "confidence", "picks")
+REPLAY = "uslt-replay"
+REPLAY_BYTES = 1 << 25
+"""Of assignments in one entry: what is read when one of its epochs is looked at."""
 _STATE = "state-"
 
 
@@ -63,7 +66,7 @@ class TrainingRecord:
             features.fingerprint,
             features.images.labels,
             views_key,
-            dataclasses.asdict(params),
+            asdict(params),
             (mode, budget, seed),
             self.labelled,
             self.vetoed,
@@ -77,25 +80,36 @@ class TrainingRecord:
         return self._store.written(KIND, self.key)
 
     def load(self) -> UsltTraining | None:
-        """The finished training, or None."""
+        """The finished training, or None. Only the last epoch's assignments are read; a look at another epoch reads those.
+
+        Raises:
+            UslError: the system does not let it be read.
+        """
         entry = self._store.load(KIND, self.key)
         if entry is None:
             return None
-        count = len(entry.arrays["clusters"])
-        history = tuple(
-            _report({name: entry.arrays[name][at] for name in _ARRAYS}, entry.meta["numbers"][at], entry.meta["n_clusters"])
-            for at in range(count)
-        )
         state = {name.removeprefix(_STATE): array for name, array in entry.arrays.items() if name.startswith(_STATE)}
-        notes = tuple(entry.meta["notes"])
-        return UsltTraining(params=self.params, budget=self.budget, seed=self.seed, history=history, state=state, notes=notes)
+        *earlier, last = entry.meta["numbers"]
+        latest = Epoch(last, lambda: {name: entry.arrays[name] for name in ASSIGNMENTS}).report()
+        return UsltTraining(
+            params=self.params,
+            budget=self.budget,
+            seed=self.seed,
+            history=History([*map(self._epoch, earlier), latest]),
+            state=state,
+            notes=tuple(entry.meta["notes"]),
+        )
 
-    def epochs(self, after: int = 0) -> list[EpochReport]:
-        """The reports of an unfinished training, those after epoch `after`, up to the first that is missing."""
-        found: list[EpochReport] = []
+    def epochs(self, after: int = 0) -> History:
+        """The epochs of an unfinished training, those after epoch `after`, up to the first that is missing or damaged.
+
+        Raises:
+            UslError: the system does not let one be read.
+        """
+        found: list[Epoch] = []
         while (entry := self._epochs.load(after + len(found) + 1)) is not None:
-            found.append(_report(entry.arrays, entry.meta["numbers"], entry.meta["n_clusters"]))
-        return found
+            found.append(self._epoch(entry.meta["numbers"]))
+        return History(found)
 
     def train(
         self,
@@ -141,12 +155,13 @@ class TrainingRecord:
             raise ValueError("these are not the views that the record is of")
         done = self.load()
         if done is not None:
+            self.forget_epochs()  # left if it was killed just after it had finished
             return done
         latest: dict[str, State] = {}
 
         def keep(report: EpochReport) -> None:
             # The report first: a state without its report could not be gone on from.
-            self._epochs.save(report.epoch, {name: getattr(report, name) for name in _ARRAYS}, _meta(report))
+            self._epochs.save(report.epoch, _assignments(report), {"numbers": numbers_of(report)})
             self._states.save(report.epoch % 2, latest["state"])
             if on_epoch is not None:
                 on_epoch(report)
@@ -167,10 +182,13 @@ class TrainingRecord:
             mode=self.mode,
             device=device,
             on_state=lambda state: latest.update(state=state),
+            keep_bytes=0,
         )
         self._save(training)
         self.forget_epochs()
-        return training
+        earlier = zip(*(training.history[:-1].column(name) for name in NUMBERS), strict=True)
+        epochs = [self._epoch(dict(zip(NUMBERS, numbers, strict=True))) for numbers in earlier]
+        return replace(training, history=History([*epochs, training.last]))
 
     def forget_epochs(self) -> None:
         """Throw away what an unfinished training left, so that the next begins anew."""
@@ -181,8 +199,10 @@ class TrainingRecord:
         """Throw away a finished training too."""
         self.forget_epochs()
         self._store.discard(KIND, self.key)
+        for key in map(self._replay_key, range(1, self.params.n_epochs + 1, self._per_replay)):
+            self._store.discard(REPLAY, key)
 
-    def _resumable(self) -> tuple[list[EpochReport], State] | None:
+    def _resumable(self) -> tuple[History, State] | None:
         """The newest state that is intact and has all its reports; of two states one may have been cut off."""
         reports = self.epochs()
         states = [entry.arrays for slot in (0, 1) if (entry := self._states.load(slot)) is not None]
@@ -191,21 +211,52 @@ class TrainingRecord:
             return None
         return reports, max(usable, key=lambda state: int(state["epoch"]))
 
-    def _save(self, training: UsltTraining) -> Entry:
-        stacked = {name: np.stack([getattr(report, name) for report in training.history]) for name in _ARRAYS}
+    def _save(self, training: UsltTraining) -> None:
+        """The epochs in groups first: what is finished has them all."""
+        for first in range(1, len(training.history) + 1, self._per_replay):
+            group = range(first, min(first + self._per_replay, len(training.history) + 1))
+            self._store.save(REPLAY, self._replay_key(first), self._stacked(group))
         state = {f"{_STATE}{name}": array for name, array in training.state.items()}
+        columns = {name: training.history.column(name) for name in NUMBERS}
         meta = {
-            "numbers": [_meta(report)["numbers"] for report in training.history],
-            "n_clusters": training.last.n_clusters,
+            "numbers": [dict(zip(columns, numbers, strict=True)) for numbers in zip(*columns.values(), strict=True)],
             "notes": list(training.notes),
         }
-        return self._store.save(KIND, self.key, stacked | state, meta)
+        self._store.save(KIND, self.key, _assignments(training.last) | state, meta)
+
+    def _stacked(self, group: range) -> dict[str, np.ndarray]:
+        stacks: dict[str, np.ndarray] = {}
+        for at, epoch in enumerate(group):  # one at a time: each may keep files open
+            for name, array in self._assignments(epoch).items():
+                stacks.setdefault(name, np.empty((len(group), *array.shape), dtype=array.dtype))[at] = array
+        return stacks
+
+    def _epoch(self, numbers: Mapping[str, float]) -> Epoch:
+        return Epoch(numbers, partial(self._assignments, int(numbers["epoch"])))
+
+    def _assignments(self, epoch: int) -> Assignments:
+        """Those of an epoch, of an unfinished training or of a finished one.
+
+        Raises:
+            UslError: they are not there any more.
+        """
+        entry = self._epochs.load(epoch)
+        if entry is not None:
+            return entry.arrays
+        at = (epoch - 1) % self._per_replay
+        entry = self._store.load(REPLAY, self._replay_key(epoch - at))
+        if entry is None:
+            raise UslError(f"epoch {epoch} of this training is no longer in the cache; train anew to look at it")
+        return {name: array[at] for name, array in entry.arrays.items()}
+
+    @property
+    def _per_replay(self) -> int:
+        """Epochs that are kept together, a few files for many."""
+        return max(1, REPLAY_BYTES // (8 * (len(self.features) + self.budget)))
+
+    def _replay_key(self, first: int) -> str:
+        return fingerprint(self.key, first)
 
 
-def _meta(report: EpochReport) -> dict[str, Any]:
-    numbers = {name: getattr(report, name) for name in _NUMBERS} | {"epoch": report.epoch}
-    return {"numbers": numbers, "n_clusters": report.n_clusters}
-
-
-def _report(arrays: Mapping[str, np.ndarray], numbers: Mapping[str, float], n_clusters: int) -> EpochReport:
-    return EpochReport(n_clusters=n_clusters, **{name: arrays[name] for name in _ARRAYS}, **numbers)  # type: ignore[arg-type]
+def _assignments(report: EpochReport) -> dict[str, np.ndarray]:
+    return {name: getattr(report, name) for name in ASSIGNMENTS}

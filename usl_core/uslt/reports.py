@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,21 +109,6 @@ def most_confident(
     turn += np.isin(grouped, clusters[labelled])
     sizes = np.bincount(clusters)[grouped]
     return eligible[order[np.lexsort((grouped, -sizes, turn))[:budget]]]
-
-
-HISTORY_COLUMNS = (
-    *("epoch", "loss", "global_loss", "local_loss", "confident_share", "assignment_entropy", "n_alive"),
-    *("purity", "nmi", "ari", "seconds"),
-)
-
-
-def history_csv(history: Sequence[EpochReport]) -> bytes:
-    """One line per epoch with the numbers of `HISTORY_COLUMNS`; unknown ones are empty."""
-    lines = [",".join(HISTORY_COLUMNS)]
-    for report in history:
-        values = (getattr(report, name) for name in HISTORY_COLUMNS)
-        lines.append(",".join("" if value != value else f"{value:.6g}" for value in values))
-    return ("\n".join(lines) + "\n").encode()
 
 
 def _agreement(clusters: NDArray[np.int32], classes: IntArray) -> dict[str, float]:

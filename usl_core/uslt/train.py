@@ -16,6 +16,7 @@ from ..types import Features, FloatArray, IntArray, Neighbors, Progress, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
 from .epochs import Diverged, EpochTraining
 from .frozen import FrozenTraining
+from .history import KEPT_BYTES, History
 from .params import UsltParams
 from .reports import EpochReport, Judge
 
@@ -32,7 +33,8 @@ class UsltTraining:
         params: its settings.
         budget: m.
         seed: its seed.
-        history: one report per epoch; the last one is the result.
+        history: one report per epoch; the last one is the result. Beyond `keep_bytes` of `train_uslt` only the numbers of
+            early epochs are left.
         state: of the trainer after the last good epoch.
         notes: sentences that a user should see.
     """
@@ -40,7 +42,7 @@ class UsltTraining:
     params: UsltParams
     budget: int
     seed: int
-    history: tuple[EpochReport, ...]
+    history: History
     state: State
     notes: tuple[str, ...] = ()
 
@@ -68,6 +70,7 @@ def train_uslt(
     on_state: Callable[[State], None] | None = None,
     mode: Mode = "frozen",
     device: str = "auto",
+    keep_bytes: int = KEPT_BYTES,
 ) -> UsltTraining:
     """Train the heads on features that stay as they are, or the encoder together with them.
 
@@ -91,6 +94,7 @@ def train_uslt(
         mode: "frozen": the heads alone, on a CPU. "finetune": `values` are `Features` by one of torchvision's networks, which
             is trained from the images, views made anew at every step; the settings made for it are `published_cifar10`.
         device: of "finetune", see `usl_core.encode`.
+        keep_bytes: of the assignments in the history, those of the newest epochs and always those of the last.
 
     Returns:
         UsltTraining. If the loss stopped being finite after the first epoch, the training up to then, with a note.
@@ -124,7 +128,7 @@ def train_uslt(
     if views is None and mode == "frozen":
         notes.append("trained with noise on the features in place of augmented views")
     notes.extend(choice.notes)
-    history, state, problem = _train(trainer, params.n_epochs, on_epoch, on_progress, resume, on_state)
+    history, state, problem = _train(trainer, params.n_epochs, on_epoch, on_progress, resume, on_state, keep_bytes)
     return UsltTraining(params=params, budget=m, seed=seed, history=history, state=state, notes=(*notes, *problem))
 
 
@@ -159,12 +163,13 @@ def _train(
     on_progress: Progress | None,
     resume: tuple[Iterable[EpochReport], State] | None,
     on_state: Callable[[State], None] | None,
-) -> tuple[tuple[EpochReport, ...], State, tuple[str, ...]]:
+    keep_bytes: int,
+) -> tuple[History, State, tuple[str, ...]]:
     report: Progress = on_progress or (lambda fraction, note: None)
-    history: list[EpochReport] = []
+    history = History()
     if resume is not None:
         trainer.restore(resume[1])
-        history = [epoch for epoch in resume[0] if epoch.epoch <= trainer.epoch]
+        history = (resume[0] if isinstance(resume[0], History) else History(resume[0]))[: trainer.epoch]
     state = trainer.state() if history else {}
     while trainer.epoch < n_epochs:
         done = trainer.epoch
@@ -173,15 +178,15 @@ def _train(
         except Diverged as error:
             if not history:
                 raise
-            return tuple(history), state, (f"{error}. The result is that of epoch {done}.",)
+            return history, state, (f"{error}. The result is that of epoch {done}.",)
         state = trainer.state()
-        history.append(latest)
+        history = (history + History([latest])).within(keep_bytes)
         if on_state is not None:
             on_state(state)
         if on_epoch is not None:
             on_epoch(latest)
     report(1.0, f"{n_epochs} epochs")
-    return tuple(history), state, ()
+    return history, state, ()
 
 
 def _checked(params: Any) -> UsltParams:
