@@ -126,6 +126,11 @@ def load_map(features: Features, method: MapMethod = "umap", seed: int = 0, *, c
     return None if entry is None else _drawn(entry, method, seed)
 
 
+def map_version(features: Features, method: MapMethod = "umap", seed: int = 0, *, cache_dir: Path | None = None) -> int | None:
+    """Changes whenever another map is kept; None if there is none, so that `load_map` need not be tried."""
+    return Store(cache_dir).written("maps", _map_key(features, method, seed))
+
+
 def _map_key(features: Features, method: MapMethod, seed: int) -> str:
     recipe = [UMAP_NEIGHBORS, UMAP_MIN_DIST, seed, version("umap-learn")] if method == "umap" else []
     return fingerprint("map", ALGORITHM_VERSION, features.fingerprint, method, recipe)

@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 import usl_core as usl
+from usl_core.artefacts import map_version
 from usl_core.clustering import Clustering, KmeansInit
 from usl_core.density import Estimate
 from usl_core.image_records import images_version
@@ -33,7 +34,10 @@ from .job_pool import pool
 from .state import Choices
 
 F = TypeVar("F", bound=Callable[..., Any])
-_HASH: dict[str | type, Callable[[Any], Any]] = {UslParams: astuple}
+_HASH: dict[str | type, Callable[[Any], Any]] = {
+    UslParams: astuple,
+    str: lambda text: text.encode("utf-8", "surrogatepass"),  # names of folders need not be text
+}
 
 
 def _kept(max_entries: int) -> Callable[[F], F]:
@@ -55,7 +59,7 @@ class _Missing(Exception):
 
 def job_key(task: str, source: str, encoder: str = "") -> str:
     """The key of a job that makes something of a source."""
-    return f"{task} {encoder} {source}"
+    return f"{task} {encoder} {source}".encode("utf-8", "backslashreplace").decode()  # widgets are named so, too
 
 
 def images(name: str) -> ImageSet | None:
@@ -88,8 +92,12 @@ def prepared(name: str, encoder: str) -> Prepared | None:
     source = sources.source_of(name)
     jobs = (pool().find(job_key(task, source, encoder)) for task in ("prepare", "map"))
     made = tuple(job.id for job in jobs if job is not None and job.status == "done")
+    version = None if is_demo(source) else images_version(source)
     try:
-        return _prepared(source, encoder, None if is_demo(source) else images_version(source), made)
+        found = _prepared(source, encoder, version, made)
+        if found.umap is not None or (drawn := map_version(found.features)) is None:
+            return found
+        return _prepared(source, encoder, version, (*made, str(drawn)))  # drawn since, by another server or the command line
     except _Missing:
         return None
 

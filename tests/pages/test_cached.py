@@ -12,6 +12,7 @@ import usl_core as usl
 from pages.ui import cached, idea
 from pages.ui.state import Choices
 from tests.core.test_read_only import writable
+from usl_core import artefacts
 from usl_core.prepared import Prepared, find_images, prepare
 from usl_core.read_only import arrays_in
 from usl_core.uslt.params import UsltParams
@@ -91,3 +92,14 @@ def test_what_is_missing_is_looked_for_again(root):
     assert cached.prepared(name, "pixels:pca") is None
     prepare(str(album), "pixels:pca")
     assert cached.prepared(name, "pixels:pca") is not None
+
+
+def test_a_map_that_was_drawn_elsewhere_is_found(root, monkeypatch):
+    album = write_images(root / "album", 12)
+    made = prepare(str(album), "pixels:pca")
+    assert cached.prepared(name_of(album), "pixels:pca").umap is None
+    monkeypatch.setattr(artefacts, "project", lambda features, *given: features.values[:, :2].copy())
+    artefacts.load_or_draw_map(made.features, made.neighbors, "umap")
+    found = cached.prepared(name_of(album), "pixels:pca")
+    assert found.umap is not None
+    assert cached.prepared(name_of(album), "pixels:pca") is found

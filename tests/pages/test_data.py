@@ -287,3 +287,22 @@ def test_looking_for_changes_finds_a_new_image(app, root):
     assert "Images 8" in app.text
     app.go("compare").fine()
     assert "8 images" in app.plain
+
+
+def test_a_folder_whose_name_is_no_text_can_be_looked_into(app, root):
+    odd = root / "caf\udce9 \udcff"
+    try:
+        write_images(odd / "inner ", 3)
+    except OSError:
+        pytest.skip("this file system keeps names as text")
+    app.open("data").fine()
+    labels = [button.label for button in app.test.button]
+    at = next(number for number, label in enumerate(labels) if "caf" in label)
+    app.test.button[at].click().run()
+    app.fine()
+    assert "1 subfolders" in app.plain
+    next(button for button in app.test.button if button.label.startswith("inner")).click().run()
+    app.fine()
+    app.press("use-folder").fine()
+    app.until_done().fine()
+    assert "3 images" in app.plain or "Images 3" in app.plain
