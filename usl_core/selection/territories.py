@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..distances import sq_distances_of_pairs
 from ..types import FloatArray, IntArray
 
 
@@ -83,8 +84,8 @@ def _farthest(values: FloatArray, compact: IntArray, choices: IntArray, eligible
     from ..clustering import means
 
     centroids = means(values, compact, len(choices))
-    difference = values[eligible] - centroids[compact[eligible]]
-    far_first = eligible[np.argsort(-np.einsum("ij,ij->i", difference, difference), kind="stable")]
+    sq_dist = sq_distances_of_pairs(values, eligible, centroids, compact[eligible])
+    far_first = eligible[np.argsort(-sq_dist, kind="stable")]
     spare = choices - 1
     seeds = []
     for row in far_first:
