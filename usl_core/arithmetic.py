@@ -70,6 +70,7 @@ class _Torch(_Threads):
 
 class _Blas(_Threads):
     def _change(self, count: int) -> Any:
+        import scipy.linalg  # noqa: F401 - it has a BLAS of its own, which is limited only if it is loaded
         from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
         return threadpool_limits(count, user_api="blas")

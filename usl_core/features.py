@@ -40,7 +40,8 @@ def encode(
         cache_dir: where features are kept; None means the platform's cache directory.
         on_progress: told after every batch; may raise `Cancelled`, and the next call goes on where this one stopped.
         batch_size: images per forward pass; None means what suits encoder and device. Changes speed, and last bits.
-        device: `auto` (CUDA if there is any, else the CPU), `cpu`, `cuda`, `cuda:N` or `mps`; changes last bits.
+        device: `auto` (CUDA if there is any, else the CPU), `cpu`, `cuda`, `cuda:N` or `mps`; changes last bits. The number of
+            threads changes none.
         precision: `float32` or `bfloat16`.
         weights: None for the published ones; `random` for benchmarks and tests.
 
