@@ -39,6 +39,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def unescaped(text: str) -> str:
+    """Markdown without what keeps it from acting."""
+    return re.sub(r"\\(.)", r"\1", text.replace(":small[]", ""))
+
+
 class App:
     """The app as one visitor sees it."""
 
@@ -86,7 +91,7 @@ class App:
     @property
     def plain(self) -> str:
         """The same without what keeps Markdown from acting."""
-        return re.sub(r"\\(.)", r"\1", self.text.replace(":small[]", ""))
+        return unescaped(self.text)
 
     @property
     def heading(self) -> str:

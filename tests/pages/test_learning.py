@@ -9,7 +9,7 @@ from pages.ui.state import Key
 from usl_core.encoder_trained import trained_cards
 from usl_core.prepared import find_images
 
-from .conftest import name_of, write_images
+from .conftest import name_of, unescaped, write_images
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_from_the_estimate_to_an_encoder_that_encodes(app, album):
     assert "for each of 2 epochs" in app.plain
     press(app, "Learn features")
     app.until_done().fine()
-    assert [said.value for said in app.test.success] == ["trained:album is among the encoders above."]
+    assert [unescaped(said.value) for said in app.test.success] == ["trained:album is among the encoders above."]
     assert [card.name for card in trained_cards()] == ["trained:album"]
     assert trained_cards()[0].training == "SimCLR, 2 epochs on 12 images of album, without labels"
     assert [trace["name"] for at in (0, 1) for trace in app.figure(at)["data"]] == ["loss", "spread"]
