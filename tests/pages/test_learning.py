@@ -27,7 +27,7 @@ def opened(app, name: str):
 
 
 def press(app, label: str) -> None:
-    (button,) = [button for button in app.test.button if button.label == label]
+    (button,) = [button for button in app.test.button if unescaped(button.label) == label]
     app.press(button.key)
 
 
