@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,7 @@ def server(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    worker = ""
     try:
         worker, path = process.stdout.readline().split()
         for line in process.stderr:
@@ -57,6 +58,9 @@ def server(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
     finally:
         process.kill()
         process.communicate()
+        if worker:
+            with suppress(ProcessLookupError):  # it stands for a worker and notices nothing
+                os.kill(int(worker), signal.SIGKILL)
 
 
 def is_gone(pid: int) -> bool:
