@@ -56,12 +56,22 @@ _UNREAD_HEADS = (
     (b"IIRO", RAW),
     (b"IIU\0", RAW),
     (b"\x76\x2f\x31\x01", OTHER_KIND),  # OpenEXR
-    (b"#?RADIANCE", OTHER_KIND),
-    (b"DDS ", OTHER_KIND),
-    (b"icns", OTHER_KIND),
-    (b"qoif", OTHER_KIND),
+    (b"\x8aMNG\r\n\x1a\n", OTHER_KIND),
+    (b"\x8bJNG\r\n\x1a\n", OTHER_KIND),
+    (b"II\xbc", OTHER_KIND),  # JPEG XR
+    (b"\x59\xa6\x6a\x95", OTHER_KIND),  # Sun raster
+    *((start, OTHER_KIND) for start in (b"#?RADIANCE", b"#?RGBE", b"DDS ", b"icns", b"qoif", b"FLIF", b"BPG\xfb")),
+    *((start, OTHER_KIND) for start in (b"SDPX", b"XPDS", b"/* XPM */", b"P7\nWIDTH", b"P7\n#", b"P7 332")),
     (b"SIMPLE  =", OTHER_KIND),  # FITS
-    (b"<svg", DRAWING),
+    (b"\xd7\xcd\xc6\x9a", DRAWING),  # WMF
+)
+_SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<svg|<!DOCTYPE svg|<(?:\?xml|!--)[^\0]*<(?:svg|!DOCTYPE svg))")
+_BEGINNING = re.compile(  # where a signature alone is too short
+    rb"\0\0[\1\2]\0[\x01-\x40]\0...\0"  # ICO, CUR
+    rb"|\x01\xda[\0\1][\1\2]\0[\1-\3]"  # SGI
+    rb"|\n[\0\2-\5]\x01[\1\2\4\x08]"  # PCX
+    rb"|#define \S+_width \d",  # XBM
+    re.DOTALL,
 )
 
 
@@ -74,6 +84,10 @@ def _unread_cause(head: bytes) -> str | None:
         return RAW
     if head[128:132] == b"DICM":
         return "it is a DICOM image, which is not read; export it as PNG"
+    if _SVG.match(head) or (head.startswith(b"\1\0\0\0") and head[40:44] == b" EMF"):
+        return DRAWING
+    if _BEGINNING.match(head):
+        return OTHER_KIND
     return next((cause for start, cause in _UNREAD_HEADS if head.startswith(start)), None)
 
 
