@@ -17,6 +17,7 @@ from stat import S_ISFIFO
 from typing import NamedTuple
 
 from .errors import UslError
+from .image_names import is_image_name
 from .name_finder import NameFinder
 from .names import display_name, unguarded
 from .regular_files import read_regular
@@ -135,6 +136,10 @@ def _readings(data: bytes, finder: NameFinder, called: str) -> Iterator[_Reading
         readings = tables or [_plain(body, finder), *_without_header(body)]
         for names, form in readings:
             yield _Reading(names, f"{form}{how}", notes)
+        for names, form in [] if tables else readings:
+            if _is_headed(names) and not _found(names[1:], finder)[1]:
+                header = f"the first line of {called} was taken for the header of a table: {display_name(names[0])!r}"
+                yield _Reading(names[1:], f"{form}{how}", (*notes, header))
 
 
 def _decoded(data: bytes, called: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -204,6 +209,11 @@ def _without_header(text: str) -> Iterator[tuple[list[str], str]]:
             names = [row[column] for row in rows if column < len(row) and row[column].strip()]
             if len(names) == len(rows):
                 yield names, f"as a table with {by}, without a header, column {column + 1}"
+
+
+def _is_headed(names: Sequence[str]) -> bool:
+    """Whether the first name may be a header in any language, which ends like no file, and all others end like images."""
+    return len(names) > 1 and not set("./\\") & set(names[0]) and all(map(is_image_name, names[1:]))
 
 
 def _records(text: str, separator: str) -> Iterator[list[str]]:

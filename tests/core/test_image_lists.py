@@ -227,6 +227,23 @@ def test_an_archive_is_a_folder_of_its_own(tmp_path):
     assert rows(str(tmp_path / "photos.zip" / "cat" / "0.png").encode(), tmp_path, images) == ["cat/0.png"]
 
 
+@pytest.mark.parametrize("header", ["Dateiname", "Fichier image", "ファイル名"])
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_header_in_another_language(tmp_path, header, separator, encoding):
+    images = image_set("a.png", "cat/ü.png", "word")
+    file = tmp_path / "list.csv"
+    file.write_bytes(f"Rang{separator}{header}\r\n1{separator}cat/ü.png\r\n2{separator}a.png\r\n".encode(encoding))
+    listed = read_image_list(file, images, "--labelled")
+    assert listed.rows == (0, 1)
+    assert header in listed.notes[0]
+    file.write_bytes(f"{header}\na.png\n".encode(encoding))
+    assert read_image_list(file, images, "--labelled").rows == (0,)
+    for lines in ("b.png\na.png", "cats/b\na.png", "wrd\nword", f"{header}\nb.png", header):
+        with pytest.raises(UslError, match="no readable image"):
+            rows(lines.encode(), tmp_path, images)
+
+
 # ---------------------------------------------------------------- cells for spreadsheets
 
 
