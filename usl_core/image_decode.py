@@ -65,7 +65,7 @@ def decode(data: bytes, *, min_side: int | None = None) -> Image.Image:
     with _plain_causes():
         opened = _opened(data)
         if isinstance(opened, Deep):
-            return _upright(picture(opened.read()), opened.orientation)
+            return _upright(picture(opened.read()), _orientation(opened))
         image = _loaded(opened, data, None if min_side is None else (None, (min_side, min_side)))
         return _upright(_rgb(image), _orientation(image))
 
@@ -86,11 +86,11 @@ def verify(data: bytes, turn: AbstractContextManager[object]) -> None:
         with turn if opened.size[0] * opened.size[1] * weight > _LARGE_PIXELS else nullcontext():
             if isinstance(opened, Deep):
                 picture(opened.read())
-                return
-            image = _loaded(opened, data, ("L", (1, 1)))  # of a JPEG, reads every byte but computes one pixel in 64
-            if image.format != "JPEG" and (image.mode not in ("1", "L", "RGB") or image.has_transparency_data):
-                _rgb(image)
-            _orientation(image)  # so that the scan hears what the decoder has to say of damaged EXIF
+            else:
+                opened = _loaded(opened, data, ("L", (1, 1)))  # of a JPEG, reads every byte but computes one pixel in 64
+                if opened.format != "JPEG" and (opened.mode not in ("1", "L", "RGB") or opened.has_transparency_data):
+                    _rgb(opened)
+            _orientation(opened)  # so that the scan hears what the decoder has to say of damaged EXIF
 
 
 def encode_thumbnail(image: Image.Image, size: int) -> bytes:
@@ -200,9 +200,11 @@ def _may_be_no_alpha(image: Image.Image) -> bool:
     return image.format == "BMP" or (image.format == "TIFF" and _EXTRA_SAMPLES not in getattr(image, "tag_v2", {}))
 
 
-def _orientation(image: Image.Image) -> object:
+def _orientation(image: Image.Image | Deep) -> object:
     """The EXIF orientation of a loaded image, 1 to 8; damaged EXIF says nothing about the pixels and counts as upright."""
     try:
+        if isinstance(image, Deep):
+            return image.orientation
         return image.getexif().get(_ORIENTATION, 1)
     except _DECODER_ERRORS:
         return 1

@@ -26,7 +26,12 @@ _GREY, _RGB, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 4, 6
 
 def without_bulk(data: bytes) -> bytes:
     """The file without chunks that say nothing of its pixels: Pillow gives the image up if it dislikes one of them."""
-    kept = [(start, end) for start, end, name in _chunks(data) if name in _PIXELS or _may_orient(data[start:end], name)]
+    chunks = list(_chunks(data))
+    texts: dict[bytes, int] = {}  # of one keyword the last counts; Pillow gives an image up for too many texts, too
+    for start, end, name in chunks:
+        if _may_orient(data[start:end], name):
+            texts[data[start + 8 : end].partition(b"\0")[0]] = start
+    kept = [(start, end) for start, end, name in chunks if name in _PIXELS or start in texts.values()]
     if sum(end - start for start, end in kept) == len(data) - _HEAD:
         return data
     view = memoryview(data)

@@ -74,4 +74,5 @@ def _opaque(samples: Samples, white: float) -> float:
         return 1.0 if largest <= 1.05 else white
     if largest <= white:
         return white
-    return 2**samples.depth - 1 if samples.depth else float(np.iinfo(samples.alpha.dtype).max)
+    depth = samples.depth or samples.alpha.dtype.itemsize * 8
+    return 2 ** (depth - (samples.alpha.dtype.kind == "i")) - 1

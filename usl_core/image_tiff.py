@@ -198,7 +198,7 @@ def _pillow_reads(tags: Mapping[int, Any], bits: tuple[int, ...], prefix: bytes)
 
     n_samples, photometric, extra = tags.get(_SAMPLES, 1), tags.get(_PHOTOMETRIC, 0), _numbers(tags.get(_EXTRA, ()))
     if n_samples == 1:
-        return True
+        return max(bits, default=1) in (1, 2, 4, 8)
     separate = tags.get(_PLANAR, 1) == 2
     if photometric not in _COLOURS:
         return not separate

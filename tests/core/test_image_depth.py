@@ -137,6 +137,13 @@ def test_ordinary_channels_in_every_arrangement(arrangement: dict[str, Any]) -> 
         assert near(ink, np.rint((255 - spread(values[..., :3])) * black / 255), 2)
 
 
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_less_than_a_byte_in_grey(bits: int) -> None:
+    values = np.random.default_rng(bits).integers(0, 2**bits, (7, 5, 1), dtype=np.uint8)
+    for order in "<>":
+        assert near(shown(tiff(values, bits=bits, order=order)), np.rint(values / (2**bits - 1) * 255))
+
+
 def test_less_than_a_byte_in_colours() -> None:
     values = np.array([[[15, 0, 7], [0, 8, 15]]], np.uint8)
     for separate in (False, True):
@@ -197,6 +204,12 @@ def test_opacity_of_deep_files() -> None:
     camera = u16((4095, 0, 0, 2048), (0, 4095, 0, 0), (0, 0, 4095, 4095))
     assert near(shown(tiff(camera, tags={338: ("H", 2)})), over_white)
     assert near(grey(tiff(u16((0, 32768), (65535, 0), (0, 65535)), tags={338: ("H", 2)})), [[127, 255, 0]])
+    for dtype in ("int8", "int16", "int32", "int64"):
+        top = np.iinfo(dtype).max
+        signed = np.array([[(100, 50, 0, top), (0, 100, 0, 0)]], dtype)
+        assert near(shown(tiff(signed, tags={338: ("H", 2)}))[0, 1], 255)
+        opaque = shown(tiff(signed[..., :3]))[0, 0]
+        assert near(shown(tiff(signed, tags={338: ("H", 2)}))[0, 0], opaque)
 
 
 def test_a_fourth_channel_that_nobody_explains() -> None:
@@ -241,6 +254,8 @@ def test_declared_no_data() -> None:
     assert grey(tiff(values, tags={42113: ("s", b"-9999\0")})) == [[0, 0, 128, 255]]
     assert near(grey(tiff(u16(65535, 0, 2048, 4095), tags={42113: ("s", b"65535\0")})), [[0, 0, 128, 255]])
     assert grey(tiff(np.array([[[np.nan], [0], [1]]], np.float32), tags={42113: ("s", b"nan\0")})) == [[0, 0, 255]]
+    assert grey(tiff(np.array([[[np.inf], [0], [1]]], np.float32), tags={42113: ("s", b"inf\0")})) == [[0, 0, 255]]
+    assert grey(tiff(np.array([[[np.inf], [0], [1]]], np.float32), tags={42113: ("s", b"-inf\0")})) == [[255, 0, 255]]
 
 
 @pytest.mark.parametrize("value", range(1, 9))
@@ -373,6 +388,8 @@ BULK = zlib.compress(b"x" * 3_000_000)
         chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + BULK),
         chunk(b"zTXt", b"note\0\0damaged"),
         chunk(b"tEXt", b"note\0" + b"x" * 3_000_000) * 30,
+        *(chunk(b"eXIf", exif) for exif in (b"", b"xx")),
+        chunk(b"zTXt", b"XML:com.adobe.xmp\0\0" + zlib.compress(b"x" * 1_000_000)) * 70,
         chunk(b"pHYs", b"\0") + chunk(b"gAMA", b"") + chunk(b"tIME", b"x") + chunk(b"sBIT", b""),
         chunk(b"tEXt", b"a\0b")[:-4] + b"\0\0\0\0",
     ],
@@ -385,6 +402,7 @@ def test_metadata_of_a_png_does_not_matter(extra: bytes) -> None:
     for data in (png(values, 2, 8, extra), plain[:end] + extra + plain[end:], plain[:end] + extra):
         assert shown(data).tolist() == values.tolist()
         assert said(data).texts == []
+    assert shown(png(values.astype(np.uint16) * 257, 2, 16, extra)).tolist() == values.tolist()
 
 
 def test_a_png_still_says_what_is_up() -> None:
