@@ -31,6 +31,7 @@ if title is not None:
                 label="Scan",
                 help="Opens every image once to find the damaged ones; the second time is quick.",
                 auto="needed",
+                is_there=lambda: cached.images(name) is not None,
             )
             if done is not None:
                 st.rerun()

@@ -38,6 +38,8 @@ __all__ = [
     "write_run_record",
 ]
 
+_ELSEWHERE = "name another folder with --out"
+
 
 def write_picks_csv(
     path: Path | str, selection: Selection, features: Features, neighbors: Neighbors, n_neighbors: int = 20
@@ -101,21 +103,26 @@ def run_json(document: Mapping[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
 
 
-def write_atomically(path: Path | str, content: bytes) -> None:
+def write_atomically(path: Path | str, content: bytes, *, remedy: str = _ELSEWHERE) -> None:
     """Write a file under another name and rename it, so that nobody ever sees half of it; missing folders are made.
+
+    Args:
+        path: where to write.
+        content: all of it.
+        remedy: what to do where that is impossible.
 
     Raises:
         UslError: it cannot be written.
     """
-    with _new_file(path, len(content)) as file:
+    with _new_file(path, len(content), remedy) as file:
         file.write(content)
 
 
 @contextmanager
-def _new_file(path: Path | str, needed: int | None = None) -> Iterator[IO[bytes]]:
+def _new_file(path: Path | str, needed: int | None = None, remedy: str = _ELSEWHERE) -> Iterator[IO[bytes]]:
     """A file under another name, renamed to `path` when all went well."""
     path = Path(path)
-    with told_if_unwritable(str(path), path, "name another folder with --out", needed):
+    with told_if_unwritable(str(path), path, remedy, needed):
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         try:

@@ -71,13 +71,16 @@ def _encoding(name: str) -> None:
     elif folders.is_read_only():
         st.info("This public server does not encode. Choose an encoder that is marked as encoded.")
     else:
-        jobs.section(
+        done = jobs.section(
             key,
             "prepare",
             arguments,
             doing="Encoding",
             label=f"Encode with {plain(encoder) if encoder.startswith(PREFIX) else encoder}",
             help="In the background: look around meanwhile, reload or close the page. What is done is kept on disk.",
+            is_there=lambda: cached.prepared(name, encoder) is not None,
         )
+        if done is not None:
+            st.rerun()
     if is_ready:
         st.page_link(nav.pages()["compare"], label="Compare the methods on these images", icon=":material/arrow_forward:")

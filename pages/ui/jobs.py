@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import streamlit as st
@@ -71,6 +71,7 @@ def section(
     help: str,
     auto: Purpose | None = None,
     quiet: bool = False,
+    is_there: Callable[[], bool] = lambda: True,
 ) -> Job | None:
     """All that a page shows of a job: the button, then progress with cancel, then an error with another try.
 
@@ -83,6 +84,7 @@ def section(
         help: of the button.
         auto: start for this purpose without being asked, unless it was cancelled or failed; None waits for the button.
         quiet: the button is not what the page is about.
+        is_there: whether the cache still holds what the job made, where that is where it went.
 
     Returns:
         The job if it is done.
@@ -94,9 +96,14 @@ def section(
     if job is not None and job.active:
         _watch(key, doing)
         return None
-    if job is not None and job.status == "done":
+    is_lost = job is not None and job.status == "done" and not is_there()
+    if job is not None and job.status == "done" and not is_lost:
         return job
-    if job is not None and job.status == "failed":
+    if is_lost:  # asked for by a button: a cache that is too small would lose it again and again
+        st.info(
+            "It was done before, but its result is not in the cache any more: that was cleared, or the images have changed."
+        )
+    elif job is not None and job.status == "failed":
         errors.say(f"{doing} stopped: {job.error}." if job.crashed else job.error)
         if job.crashed:
             st.caption("Nothing that was finished is lost. Try again; if it happens twice, the server's log has the details.")
@@ -116,7 +123,7 @@ def section(
         type=kind,
         on_click=start,
         args=(key, task, arguments),
-        kwargs={"purpose": "asked"},
+        kwargs={"purpose": "asked", "afresh": is_lost},
     )
     return None
 
@@ -169,6 +176,9 @@ def background(key: str, task: str, arguments: Mapping[str, Any], doing: str) ->
     if job is not None and job.status in ("done", "failed"):
         if job.status == "failed":
             st.caption(f":material/error: {doing}: {plain(job.error)}")
+            again = {"purpose": "background"}
+            icon = ":material/replay:"
+            st.button("Try again", key=f"start {key}", icon=icon, on_click=start, args=(key, task, arguments), kwargs=again)
         return job if job.status == "done" else None
     _follow_background(key, task, arguments, doing)
     return None

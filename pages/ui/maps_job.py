@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from usl_core.artefacts import load_map
 from usl_core.prepared import Prepared
 
 from . import cached, folders, jobs
@@ -20,4 +21,5 @@ def show(choices: Choices, made: Prepared) -> None:
         label="Draw with UMAP",
         help="Keeps neighbours together better than PCA. It takes from seconds to minutes and is then kept on disk.",
         auto="background",
+        is_there=lambda: load_map(made.features) is not None,
     )

@@ -17,7 +17,7 @@ from usl_core.errors import UslError
 from usl_core.export import write_atomically
 from usl_core.image_subsets import with_split, without_split
 from usl_core.prepared import DEMO_PREFIX, is_demo, is_toy
-from usl_core.store import default_cache_dir
+from usl_core.store import ENV_CACHE_DIR, default_cache_dir
 
 from .folders import allows, confined, is_read_only
 from .state import SPLIT_MARK
@@ -35,7 +35,8 @@ def name_of(path: Path) -> str:
         if _path_in(known) == str(path):
             return known.stem
     name = f"folder-{secrets.token_hex(8)}"
-    write_atomically(_directory() / f"{name}.json", json.dumps({"path": str(path)}).encode())
+    remedy = f"free some space there, or set {ENV_CACHE_DIR} to a directory that the server may write"
+    write_atomically(_directory() / f"{name}.json", json.dumps({"path": str(path)}).encode(), remedy=remedy)
     return name
 
 

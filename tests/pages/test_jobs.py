@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from pages.ui import job_child
+from pages.ui import job_child, jobs
 from pages.ui.job_pool import pool
 from pages.ui.job_state import Job
+from usl_core.prepared import prepare
+from usl_core.store import default_cache_dir
 
 from .conftest import App, name_of, write_images
 from .job_helpers import command
@@ -138,3 +142,59 @@ def test_a_process_that_cannot_be_started_is_a_sentence_with_another_try(app, mo
     assert app.test.button(key=start).label == "Try again"
     app.press(start).until_done().fine()
     assert job_of("prepare").status == "done"
+
+
+def clear_cache() -> None:
+    """As an eviction does, or somebody who needs the space; what folders are called stays."""
+    for folder in default_cache_dir().iterdir():
+        if folder.is_dir() and folder.name != "opened":
+            shutil.rmtree(folder)
+
+
+def test_what_was_scanned_and_encoded_before_the_cache_was_cleared_is_made_again(app, root):
+    album = write_images(root / "album", 12)
+    app.open("data", data=name_of(album), encoder="pixels:pca").until_done().fine()
+    app.press(*[key for key in app.keys("button") if key.startswith("start prepare")]).until_done().fine()
+    assert "again" in app.keys("button")
+    clear_cache()
+    app.run().fine()
+    assert "not in the cache any more" in app.plain
+    (scan,) = [key for key in app.keys("button") if key.startswith("start scan")]
+    app.press(scan).until_done().fine()
+    assert "Images 12" in app.plain
+    assert "not in the cache any more" in app.plain
+    (start,) = [key for key in app.keys("button") if key.startswith("start prepare")]
+    app.press(start).until_done().fine()
+    assert "again" in app.keys("button")
+    assert "not in the cache any more" not in app.plain
+
+
+def test_a_map_that_was_drawn_before_the_cache_was_cleared_can_be_drawn_again(app, root):
+    album = write_images(root / "album", 12)
+    name = name_of(album)
+    prepare(str(album), "pixels:pca")
+    app.open("compare", data=name, encoder="pixels:pca").until_done().fine()
+    assert "drawn with UMAP" in app.plain
+    clear_cache()
+    prepare(str(album), "pixels:pca")
+    app.run().fine()
+    assert "drawn with PCA" in app.plain
+    (draw,) = [key for key in app.keys("button") if key.startswith("start map")]
+    app.press(draw).until_done().fine()
+    assert "drawn with UMAP" in app.plain
+
+
+def test_scores_over_seeds_whose_process_was_killed_can_be_tried_again(app, monkeypatch):
+    monkeypatch.setattr(jobs, "_STILL", 0.0)
+    monkeypatch.setattr(pool(), "_command", command("import os; os.kill(os.getpid(), 9)"))
+    app.open("compare").fine().until_done().fine()
+    while not [key for key in pool()._entries if key.startswith("seeds")]:
+        app.run().fine()
+    app.until_done().fine()
+    assert "its process was killed" in app.plain
+    (again,) = [key for key in app.keys("button") if key.startswith("start seeds")]
+    monkeypatch.setattr(pool(), "_command", (sys.executable, "-m", "usl_core.worker"))
+    app.press(again).until_done().fine()
+    assert job_of("seeds").status == "done"
+    assert job_of("seeds").purpose == "background"
+    assert "its process was killed" not in app.plain

@@ -126,3 +126,13 @@ def test_names_may_end_with_a_blank(album: Path) -> None:
     odd = album / "summer "
     odd.mkdir()
     assert sources.source_of(sources.name_of(odd)) == str(odd)
+
+
+def test_a_cache_that_takes_no_names_is_said_with_what_the_server_can_do(
+    album: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("USL_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.raises(UslError, match="USL_CACHE_DIR") as told:
+        sources.name_of(album)
+    assert "--out" not in str(told.value)
