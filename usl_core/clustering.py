@@ -23,6 +23,9 @@ _SUMMED_ROWS = 256
 """Such a product adds up this many rows at a time: BLAS cuts longer sums into pieces by its number of threads, and they round
 otherwise."""
 
+_SAME_PLACE = 1e-6
+"""A squared distance that may be nothing but rounding."""
+
 KmeansInit = Literal["k-means++", "random"]
 
 
@@ -90,11 +93,16 @@ def kmeans(
         if done:
             centroids = means(x, previous, k)
         labels, sq_dist = assign(x, centroids)
-        _fill_empty(x, labels, sq_dist, centroids)
+        moved = _fill_empty(x, labels, sq_dist, centroids)
         done += 1
         if on_progress:
             on_progress(done / limit, f"k-means step {done} of at most {limit}")
         converged, previous = np.array_equal(labels, previous), labels
+    for _ in range(k):  # stopped by the limit: other rows may lie nearer to a point that only now became a centroid
+        if converged or moved <= _SAME_PLACE:
+            break
+        labels, sq_dist = assign(x, centroids)
+        moved = _fill_empty(x, labels, sq_dist, centroids)
     order = _largest_first(labels, k)
     return Clustering(np.argsort(order)[labels], centroids[order], float(sq_dist.sum(dtype=np.float64)), done, converged)
 
@@ -143,22 +151,28 @@ def _sq_dist_to(x: FloatArray, rows: Any) -> NDArray[np.float32]:
     return np.maximum(distance, 0, out=distance)
 
 
-def _fill_empty(x: FloatArray, labels: IntArray, sq_dist: NDArray[np.float32], centroids: FloatArray) -> None:
-    """Give each empty cluster the row that lies farthest from its centroid, as its only member and centroid."""
+def _fill_empty(x: FloatArray, labels: IntArray, sq_dist: NDArray[np.float32], centroids: FloatArray) -> float:
+    """Give each empty cluster the row that lies farthest from its centroid, as its only member and centroid.
+
+    Returns:
+        The largest squared distance at which such a row lay; 0 if no cluster was empty.
+    """
     counts = np.bincount(labels, minlength=len(centroids))
     empty = iter(np.flatnonzero(counts == 0).tolist())
-    cluster = next(empty, None)
+    cluster, farthest = next(empty, None), 0.0
     if cluster is None:
-        return
+        return farthest
     for row in np.argsort(-sq_dist, kind="stable"):
         if counts[labels[row]] < 2:
             continue
+        farthest = max(farthest, float(sq_dist[row]))
         counts[labels[row]] -= 1
         counts[cluster] = 1
         labels[row], sq_dist[row], centroids[cluster] = cluster, 0, x[row]
         cluster = next(empty, None)
         if cluster is None:
-            return
+            break
+    return farthest
 
 
 def means(x: FloatArray, labels: IntArray, k: int) -> FloatArray:

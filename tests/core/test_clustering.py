@@ -103,6 +103,18 @@ def test_a_refilled_cluster_is_its_rows_own_where_the_limit_stops_the_search():
     assert filled
 
 
+def test_a_centroid_that_was_moved_last_has_all_rows_near_it():
+    rng = np.random.default_rng(0)
+    for seed in range(300):
+        n = int(rng.integers(5, 60))
+        x = unit_rows(rng.normal(size=(n, 5)))[rng.integers(0, n // 3 + 1, n)]
+        k = int(rng.integers(2, n))
+        result = kmeans(x, k, init="random", n_iterations=int(rng.integers(1, 4)), seed=seed)
+        _check_partition(result, n, k)
+        sq_dist = _sq_dist(x, result.centroids)
+        assert (sq_dist[np.arange(n), result.labels] <= sq_dist.min(axis=1) + 2e-6).all()
+
+
 def test_a_step_limit_is_kept_and_reported():
     x = _blobs()
     short = kmeans(x, 12, init="random", n_iterations=2)
