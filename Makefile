@@ -12,7 +12,7 @@ run: .venv/run.stamp  ## open the app on the bundled data
 	$(PY) -m streamlit run app.py --server.port $(PORT)
 
 test: .venv/test.stamp  ## every test, in a real browser too
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test.stamp  ## format, lint, types
 	$(PY) -m ruff format --check .

@@ -18,8 +18,11 @@ settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Idle OpenMP threads (faiss, scikit-learn) would spin on the few cores that tests share; libraries read this when they load.
+# Libraries read these when they load. Idle OpenMP threads (faiss, scikit-learn) would spin on the few cores that tests share, and
+# where every core has a test already, more threads only wait for each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+_TESTS_AT_ONCE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _TESTS_AT_ONCE)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ def test_a_mistake_is_one_clear_line_and_status_2(folder, capsys, arguments, nam
 
 
 def test_progress_shows_on_a_terminal_only(folder, tmp_path):
-    command = [sys.executable, "-m", "usl_core", "encode", str(folder)]
+    command = [sys.executable, "-m", "usl_core", "encode", str(folder), "--encoder", "pixels:pca"]
     environment = {**os.environ, "USL_CACHE_DIR": str(tmp_path / "cache"), "COLUMNS": "120"}
     silent = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert "%" not in silent.stderr

@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 from usl_core.cli import main
+from usl_core.features import encode
+from usl_core.images import scan
 from usl_core.names import spelled_out, taken_back
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in NAMES:
         Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(root / name, format="png")
     return root
+
+
+@pytest.fixture(scope="module")
+def cache(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cache that knows the folder already, so that a process that prints its names need not load what encodes."""
+    mine = tmp_path_factory.mktemp("streams-cache")
+    encode(scan(folder, cache_dir=mine), "pixels:pca", cache_dir=mine)
+    return str(mine)
 
 
 def shell(words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -76,13 +86,13 @@ def test_a_reader_that_has_gone_ends_the_run_in_silence(command):
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp866", "ascii:strict", "utf-8", "latin-1:ignore"])
-def test_a_name_that_the_terminal_lacks_can_be_read_back(folder, tmp_path, encoding):
-    cache = {"USL_CACHE_DIR": str(tmp_path / "cache"), "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+def test_a_name_that_the_terminal_lacks_can_be_read_back(folder, cache, tmp_path, encoding):
+    environment = {"USL_CACHE_DIR": cache, "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
     command = ["select", folder.name, "--budget", str(len(NAMES)), "--encoder", "pixels:pca", "--out", str(tmp_path / "out")]
     done = subprocess.run(
         [sys.executable, "-m", "usl_core", *command, "--quiet"],
         cwd=folder.parent,
-        env=os.environ | cache | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=False,
     )

@@ -61,7 +61,7 @@ def test_results_are_plain_json(results):
 
 def test_an_experiment_can_be_cancelled():
     def stop(fraction, note):
-        if fraction > 0.4:
+        if fraction > 0.1:
             raise Cancelled("enough")
 
     for name in experiment_names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import usl_core as usl
 from usl_core.errors import Cancelled, UslError
 from usl_core.types import Views
 from usl_core.uslt.params import UsltParams
-from usl_core.uslt.reports import most_confident
+from usl_core.uslt.reports import EpochReport, most_confident
 from usl_core.uslt.train import train_uslt
 
 SHORT = UsltParams(n_epochs=4, n_neighbors=5, batch_size=64)
@@ -58,13 +59,16 @@ def test_every_kind_of_head_learns(similarity, projection):
     assert history[-1].assignment_entropy < 0.7
 
 
-def test_without_logit_adjustment_clusters_die_and_without_sharpening_assignments_stay_uniform():
+@cache
+def trained_on_digits(params: UsltParams, seed: int = 0) -> EpochReport:
+    """The last epoch, with a budget of 40."""
     demo = usl.load_demo("digits")
+    return train_uslt(demo.features, 40, params, seed=seed, neighbors=demo.neighbors).last
 
-    def last(**setting):
-        return train_uslt(demo.features, 40, UsltParams(**setting), neighbors=demo.neighbors).last
 
-    good, no_adjustment, no_sharpening = last(), last(adjust_strength=0.0), last(sharpen_temperature=1.0)
+def test_without_logit_adjustment_clusters_die_and_without_sharpening_assignments_stay_uniform():
+    settings = UsltParams(), UsltParams(adjust_strength=0.0), UsltParams(sharpen_temperature=1.0)
+    good, no_adjustment, no_sharpening = map(trained_on_digits, settings)
     assert good.n_alive >= 38
     assert no_adjustment.n_alive <= 15
     assert no_sharpening.assignment_entropy > 0.95
@@ -72,11 +76,8 @@ def test_without_logit_adjustment_clusters_die_and_without_sharpening_assignment
 
 
 def test_digits_are_covered_at_one_label_per_four_of_forty():
-    demo = usl.load_demo("digits")
-    covered = [
-        len(set(demo.images.labels[train_uslt(demo.features, 40, seed=seed, neighbors=demo.neighbors).last.picks]))
-        for seed in range(10)
-    ]
+    labels = usl.load_demo("digits").images.labels
+    covered = [len(set(labels[trained_on_digits(UsltParams(), seed).picks])) for seed in range(10)]
     assert sum(count == 10 for count in covered) >= 9, covered
 
 
