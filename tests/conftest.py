@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from usl_core.types import FloatArray, IntArray, Neighbors
 
-settings.register_profile("untimed", deadline=None)  # how long an example takes depends on what else the machine does
+# How long an example takes to be made or tried depends on what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Libraries read these when they load. Idle OpenMP threads (faiss, scikit-learn) would spin on the few cores that tests share, and
-# where every core has a test already, more threads only wait for each other.
+# Libraries read these when they load. Idle OpenMP threads (faiss, scikit-learn) would spin on the few cores that tests share,
+# and where every core has a test already, more threads only wait for each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 _TESTS_AT_ONCE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _TESTS_AT_ONCE)))

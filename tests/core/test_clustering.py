@@ -42,7 +42,7 @@ POINTS = hnp.arrays(np.float64, st.tuples(st.integers(1, 14), st.integers(1, 3))
 
 
 @given(POINTS, st.data(), st.sampled_from(["k-means++", "random"]), st.integers(0, 3), st.sampled_from([1, 2, 50]))
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True)
 def test_exactly_k_clusters_whatever_the_points(points, data, init, seed, steps):
     points = np.where(np.abs(points).sum(axis=1, keepdims=True) == 0, 1.0, points)
     k = data.draw(st.integers(1, len(points)))

@@ -50,7 +50,6 @@ def test_every_field_has_an_option():
     assert len(set(USLT_FLAGS.values())) == len(USLT_FLAGS)
 
 
-@settings(deadline=None)
 @given(source=SOURCES, params=PARAMS, budget=st.integers(1, 10**6), seed=st.integers(0, 2**31 - 1))
 def test_the_parser_reads_back_what_was_chosen(source, params, budget, seed):
     asked = _parsed(select_command(source, "usl", budget, seed, "dinov2-vits14", params))
@@ -92,14 +91,14 @@ USLT = st.builds(
 
 
 @given(params=USLT)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_command_line_says_what_usl_t_was(params):
     asked = _parsed(select_command("photos", "usl-t", 12, 1, "pixels:pca", params))
     assert method_params(asked, ["usl-t"]) == {"usl-t": params}
 
 
 @given(params=USLT, k=st.integers(1, 400), weight=st.floats(0, 2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_comparison_of_both_says_the_settings_of_each(params, k, weight):
     params = replace(params, n_neighbors=k)
     usl = UslParams(n_neighbors=k, reg_weight=weight, count_self=params.count_self)

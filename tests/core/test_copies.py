@@ -35,7 +35,7 @@ def _groups(x: np.ndarray, duplicates: list[tuple[int, ...]]) -> list[int]:
 
 
 @given(st.data())
-@settings(max_examples=120, derandomize=True, deadline=None)
+@settings(max_examples=120, derandomize=True)
 def test_groups_are_those_of_brute_force(data):
     n = data.draw(st.integers(1, 12))
     points = data.draw(hnp.arrays(np.float64, (n, 2), elements=st.sampled_from([-1.0, -0.0, 0.0, 1.0])))

@@ -198,7 +198,7 @@ def test_percentiles_by_hand(values, expected):
 
 
 @given(hnp.arrays(np.float32, st.integers(2, 30), elements=st.integers(-3, 3)))
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True)
 def test_percentiles_count_the_less_dense_and_half_of_the_equal(values):
     others = len(values) - 1
     expected = [100 * ((values < v).sum() + ((values == v).sum() - 1) / 2) / others for v in values]

@@ -188,7 +188,7 @@ def test_bad_features(values):
 
 
 @given(st.integers(1, 200), st.integers(1, 300), st.integers(1, 5000))
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True)
 def test_blocks_cover_every_row_once(n, width, entries):
     rows = [row for part in blocks(n, width, entries) for row in range(n)[part]]
     assert rows == list(range(n))

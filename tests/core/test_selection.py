@@ -78,7 +78,7 @@ def _cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[int], list[int
 @pytest.mark.parametrize("with_labels", [False, True])
 @pytest.mark.parametrize("method", BASIC)
 @given(case=_cases(), seed=st.integers(0, 3))
-@settings(max_examples=30, derandomize=True, deadline=None)
+@settings(max_examples=30, derandomize=True)
 def test_m_distinct_rows_that_may_be_picked(method, with_labels, case, seed):
     points, labels, labelled, vetoed, budget = case
 
@@ -162,7 +162,7 @@ def test_random_has_no_clusters():
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.data())
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=150, derandomize=True)
 def test_quotas_are_as_even_as_the_sizes_allow(sizes, data):
     budget = data.draw(st.integers(0, sum(sizes)))
     quota = even_quota(np.array(sizes), budget, np.random.default_rng(0))
@@ -445,7 +445,7 @@ def test_usl_t_gives_what_its_training_gives(quick):
 
 
 @given(seed=st.integers(0, 50))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_usl_t_respects_labelled_and_vetoed_and_gives_exactly_m(seed):
     rng = np.random.default_rng(seed)
     barred = rng.permutation(60)[: rng.integers(0, 50)]

@@ -346,7 +346,7 @@ def _check_each_round(
 
 
 @given(_coarse_points(), PARAMS, st.data())
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=150, derandomize=True)
 def test_promises_hold_for_any_input(x, params, data):
     n = len(x)
     used = data.draw(st.lists(st.integers(0, n - 1), max_size=max(n - 1, 0), unique=True))
