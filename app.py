@@ -10,10 +10,11 @@ if str(ROOT) not in sys.path:  # started from another folder
     sys.path.insert(0, str(ROOT))
 
 from pages.ui.guard import MIDDLEWARE  # noqa: E402
-from pages.ui.lifespan import calm_openmp, lifespan  # noqa: E402
+from pages.ui.lifespan import lifespan  # noqa: E402
 from pages.ui.routes import ROUTES  # noqa: E402
+from pages.ui.threads import share_cores  # noqa: E402
 
-calm_openmp()
+share_cores()
 app = st.App(ROOT / "pages" / "ui" / "main.py", lifespan=lifespan, routes=ROUTES, middleware=MIDDLEWARE)
 
 if __name__ == "__main__":

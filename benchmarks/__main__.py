@@ -1,4 +1,4 @@
-"""`python -m benchmarks` runs all groups, or those named (start, app, ui, selection, encoding, features, training, ...)."""
+"""`python -m benchmarks` runs all groups, or those named (start, app, many, ui, selection, encoding, training, ...)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import platform
 import sys
 from importlib import import_module
 
-from .harness import Row, table
+from .harness import Row, cores, table
 
-GROUPS = ("start", "app", "ui", "selection", "defaults", "encoding", "features", "training", "finetune")
+GROUPS = ("start", "app", "many", "ui", "selection", "defaults", "encoding", "features", "training", "finetune")
 
 
 def main() -> int:
@@ -24,14 +24,8 @@ def main() -> int:
         print(f"measuring {group} ...", file=sys.stderr)
         rows += import_module(f"benchmarks.{group}").rows()
     print(table(rows))
-    print(f"\n{platform.machine()}, {_cores()} cores, Python {platform.python_version()}")
+    print(f"\n{platform.machine()}, {cores()} cores, Python {platform.python_version()}")
     return 0 if all(row.kept for row in rows) else 1
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

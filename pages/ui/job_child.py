@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import signal
 import subprocess
 import threading
@@ -20,6 +19,8 @@ from typing import IO, Any
 
 import usl_core
 from usl_core.store import ENV_CACHE_DIR, default_cache_dir
+
+from . import threads
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ def _in_thread(name: str, act: Callable[..., None], *given: object) -> threading
 
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     # The folder that the app was started in may be another one, and relative paths in the environment mean that one.
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, ENV_CACHE_DIR: str(default_cache_dir().absolute())}
+    environment = {**threads.for_workers(), ENV_CACHE_DIR: str(default_cache_dir().absolute())}
     return subprocess.Popen(
         command,
         cwd=Path(usl_core.__file__).parents[1],

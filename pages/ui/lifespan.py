@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Thread, Timer
@@ -12,12 +11,6 @@ import streamlit as st
 
 from . import folders
 from .guard import tell_streamlit
-
-
-def calm_openmp() -> None:
-    """Let idle OpenMP threads (faiss, scikit-learn, torch) sleep: they would spin on the cores that other sessions need. Read
-    when the first such library loads; whoever set it already knows better."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _warm_up() -> None:

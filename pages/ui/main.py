@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import nav, state
+from pages.ui import nav, state, turns
 
 # Streamlit's captions reach a contrast of 4.2, its white on the accent of the dark theme 2.4; small print needs 4.5 (WCAG AA).
 STYLE = """
@@ -22,15 +22,16 @@ def sidebar() -> None:
     state.choose(controls.sidebar())
 
 
-# An emoji: a file would load numpy and Pillow first, and without any Streamlit fetches the icon of the menu from the network.
-st.set_page_config(page_title="USL Explorer", page_icon="🔷", layout="wide")
-page = st.navigation(list(nav.pages().values()))
-st.html(f"<style>{STYLE}</style>")
-state.mend_address()
-state.carry()
-is_home = page.url_path == ""
-if not is_home:
-    sidebar()
-page.run()
-if is_home:  # its pictures need none of the controls and come first
-    sidebar()
+with turns.taken():
+    # An emoji: a file would load numpy and Pillow first; without any, Streamlit fetches the icon of the menu from the network.
+    st.set_page_config(page_title="USL Explorer", page_icon="🔷", layout="wide")
+    page = st.navigation(list(nav.pages().values()))
+    st.html(f"<style>{STYLE}</style>")
+    state.mend_address()
+    state.carry()
+    is_home = page.url_path == ""
+    if not is_home:
+        sidebar()
+    page.run()
+    if is_home:  # its pictures need none of the controls and come first
+        sidebar()

@@ -24,8 +24,9 @@ SERVER = f"""
 import sys, time, uvicorn
 from starlette.applications import Starlette
 from pages.ui import job_pool
-from pages.ui.lifespan import calm_openmp, lifespan
-calm_openmp()
+from pages.ui.lifespan import lifespan
+from pages.ui.threads import share_cores
+share_cores()
 made = job_pool.pool()
 made._command = (sys.executable, "-c", {WORKER!r})
 made.start("file", "file", {{"out": "{{out}}"}}, "me")
