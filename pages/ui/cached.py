@@ -1,15 +1,8 @@
-"""Everything that is computed once and kept. Keys are names, fingerprints and parameter objects, never arrays: Streamlit hashes
-only a sample of a large array, and what is returned is shared between sessions, so arrays are read-only."""
+"""Everything that is computed once and kept, see `keeping`, and the questions that pages ask of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import astuple
-from functools import wraps
-from typing import Any, TypeVar, cast
-
 import numpy as np
-import streamlit as st
 
 import usl_core as usl
 from usl_core.artefacts import map_version
@@ -18,7 +11,6 @@ from usl_core.density import Estimate
 from usl_core.image_records import images_version
 from usl_core.metrics import Scorecard, default_radius
 from usl_core.prepared import TOY_PREFIX, Prepared, is_demo, known_images, load_prepared
-from usl_core.read_only import read_only
 from usl_core.rounds import Rounds, rounds_of
 from usl_core.selection.usl import UslParams
 from usl_core.selection.uslt import selection_of
@@ -31,30 +23,8 @@ from usl_core.views import views_key
 
 from . import sources
 from .job_pool import pool
+from .keeping import Missing, kept
 from .state import Choices
-
-F = TypeVar("F", bound=Callable[..., Any])
-_HASH: dict[str | type, Callable[[Any], Any]] = {
-    UslParams: astuple,
-    str: lambda text: text.encode("utf-8", "surrogatepass"),  # names of folders need not be text
-}
-
-
-def _kept(max_entries: int) -> Callable[[F], F]:
-    """Computed once and kept for all sessions, with arrays that nobody can change."""
-
-    def dressed(function: F) -> F:
-        @wraps(function)
-        def made(*given: Any, **named: Any) -> Any:
-            return read_only(function(*given, **named))
-
-        return cast(F, st.cache_resource(max_entries=max_entries, show_spinner=False, hash_funcs=_HASH)(made))
-
-    return dressed
-
-
-class _Missing(Exception):
-    """What was asked for has not been made yet, which may change."""
 
 
 def job_key(task: str, source: str, encoder: str = "") -> str:
@@ -71,15 +41,15 @@ def images(name: str) -> ImageSet | None:
     source = sources.source_of(name)
     try:
         return _images(source, None if is_demo(source) else images_version(source))
-    except _Missing:
+    except Missing:
         return None
 
 
-@_kept(8)
+@kept(8)
 def _images(source: str, version: int | None) -> ImageSet:
     found = known_images(source)
     if found is None:
-        raise _Missing
+        raise Missing
     return found
 
 
@@ -98,24 +68,24 @@ def prepared(name: str, encoder: str) -> Prepared | None:
         if found.umap is not None or (drawn := map_version(found.features)) is None:
             return found
         return _prepared(source, encoder, version, (*made, str(drawn)))  # drawn since, by another server or the command line
-    except _Missing:
+    except Missing:
         return None
 
 
-@_kept(8)
+@kept(8)
 def _prepared(source: str, encoder: str, version: int | None, made: tuple[str, ...]) -> Prepared:
     found = load_prepared(source, encoder)
     if found is None:
-        raise _Missing
+        raise Missing
     return found
 
 
-@_kept(32)
+@kept(32)
 def _clusters(fingerprint: str, _made: Prepared, budget: int, seed: int, init: KmeansInit, n_iterations: int) -> Clustering:
     return usl.kmeans(_made.features, budget, init=init, n_iterations=n_iterations, seed=seed)
 
 
-@_kept(128)
+@kept(128)
 def _select(fingerprint: str, _made: Prepared, method: str, budget: int, seed: int, params: UslParams | None) -> Selection:
     found = None
     if params is not None:
@@ -132,7 +102,7 @@ def _select(fingerprint: str, _made: Prepared, method: str, budget: int, seed: i
     )
 
 
-@_kept(512)
+@kept(512)
 def _score(
     fingerprint: str,
     _made: Prepared,
@@ -158,55 +128,55 @@ def _scored(made: Prepared, chosen: Selection, n_neighbors: int) -> Scorecard:
     )
 
 
-@_kept(64)
+@kept(64)
 def _radius(fingerprint: str, _made: Prepared, n_neighbors: int) -> float:
     return default_radius(_made.neighbors, n_neighbors)
 
 
-@_kept(64)
+@kept(64)
 def _percentiles(fingerprint: str, _made: Prepared, n_neighbors: int) -> np.ndarray:
     return usl.density_percentile(usl.utility(_made.neighbors, n_neighbors))
 
 
-@_kept(64)
+@kept(64)
 def _peaks(fingerprint: str, _made: Prepared, n_neighbors: int) -> np.ndarray:
     return usl.density_peaks(_made.neighbors, n_neighbors)
 
 
-@_kept(64)
+@kept(64)
 def _utility(
     fingerprint: str, _made: Prepared, n_neighbors: int, squared: bool, count_self: bool, estimate: Estimate
 ) -> np.ndarray:
     return usl.utility(_made.neighbors, n_neighbors, squared=squared, count_self=count_self, estimate=estimate)
 
 
-@_kept(64)
+@kept(64)
 def _utility_percentiles(
     fingerprint: str, _made: Prepared, n_neighbors: int, squared: bool, count_self: bool, estimate: Estimate
 ) -> np.ndarray:
     return usl.density_percentile(_utility(fingerprint, _made, n_neighbors, squared, count_self, estimate))
 
 
-@_kept(16)
+@kept(16)
 def _rounds(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> Rounds:
     chosen = _select(fingerprint, _made, "usl", budget, seed, params)
     return rounds_of(_made.features.values, chosen, _made.neighbors)
 
 
-@_kept(32)
+@kept(32)
 def _steps(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> tuple[Step, ...]:
     found = _clusters(fingerprint, _made, budget, seed, params.kmeans_init, params.kmeans_iterations)
     values, graph = _made.features.values, _made.neighbors
     return tuple(steps_to_usl(values, budget, params, neighbors=graph, seed=seed, cluster_labels=found.labels))
 
 
-@_kept(64)
+@kept(64)
 def _step_scores(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> tuple[Scorecard, ...]:
     steps = _steps(fingerprint, _made, budget, seed, params)
     return tuple(_scored(_made, step.selection, params.n_neighbors) for step in steps)
 
 
-@_kept(8)
+@kept(8)
 def toy(name: str) -> Prepared:
     """A 2-D point set, prepared like images.
 
@@ -252,19 +222,19 @@ def training(record: TrainingRecord) -> UsltTraining | None:
     version = record.version
     try:
         return None if version is None else _training(record.key, version, record)
-    except _Missing:  # it is damaged
+    except Missing:  # it is damaged
         return None
 
 
-@_kept(16)
+@kept(16)
 def _training(key: str, version: int, _record: TrainingRecord) -> UsltTraining:
     found = _record.load()
     if found is None:
-        raise _Missing
+        raise Missing
     return found
 
 
-@_kept(64)
+@kept(64)
 def _trained_scores(
     key: str, version: int, _made: Prepared, _training: UsltTraining, n_neighbors: int
 ) -> tuple[Selection, Scorecard]:
