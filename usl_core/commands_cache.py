@@ -57,7 +57,20 @@ def run_cache(options: argparse.Namespace) -> None:
     if options.entries and options.action != "list":
         raise UslError(f"--entries belongs to `cache list`, not to `cache {options.action}`")
     root = Store(cache_dir_of(options)).root
+    _check_open(root)
     {"list": _list, "verify": _verify, "prune": _prune}[options.action](root, options)
+
+
+def _check_open(root: Path) -> None:
+    """Raise a UslError if nobody can say what lies there; where nothing was kept yet there is no folder."""
+    try:
+        next(root.iterdir(), None)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UslError(
+            f"the cache directory {root} cannot be opened ({error.strerror}); name another with --cache-dir"
+        ) from error
 
 
 def _list(root: Path, options: argparse.Namespace) -> None:

@@ -344,3 +344,17 @@ def test_other_files_in_the_directory_are_counted_and_never_touched(store, monke
     found = look_through(store.root)
     assert [item.key for item in found.items] == [KEYS[1]]
     assert found.other >= 8000
+
+
+def test_other_files_push_no_entry_out(store, monkeypatch):
+    (store.root / "photos").mkdir(parents=True)
+    (store.root / "photos" / "film.mov").write_bytes(bytes(10 * SIZE))
+    limit(monkeypatch, 4)
+    for number in range(3):
+        save(store, number)
+    assert there(store) == [0, 1, 2]
+    upkeep.keep_below(store.root, upkeep.limit_bytes())
+    assert there(store) == [0, 1, 2]
+    found = look_through(store.root)
+    assert 3 * SIZE <= found.size < 4 * SIZE
+    assert found.other == 10 * SIZE

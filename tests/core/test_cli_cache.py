@@ -83,6 +83,14 @@ def test_an_empty_cache(tmp_path, capsys):
     assert "nothing to remove" in capsys.readouterr().out
 
 
+def test_what_is_no_cache_directory(tmp_path, capsys):
+    (tmp_path / "file").write_text("no folder")
+    for action in ("list", "verify", "prune"):
+        assert main(["cache", action, "--cache-dir", str(tmp_path / "file")]) == 2
+        assert f"the cache directory {tmp_path / 'file'} cannot be opened" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "no folder"
+
+
 def test_verify(store, run):
     status, lines, errors = run("verify")
     assert (status, lines) == (0, [])

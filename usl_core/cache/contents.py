@@ -59,7 +59,7 @@ class Contents:
     Args:
         items: the entries.
         scratch: bytes in what is being written, or was left by a writer that was killed.
-        other: bytes in anything else; never removed.
+        other: bytes in anything else; never removed, and not counted against the limit.
     """
 
     items: tuple[Item, ...]
@@ -68,8 +68,8 @@ class Contents:
 
     @property
     def size(self) -> int:
-        """In bytes."""
-        return sum(item.size for item in self.items) + self.scratch + self.other
+        """In bytes, without what is not the cache's: files of others push no entry out."""
+        return sum(item.size for item in self.items) + self.scratch
 
 
 def look_through(root: Path) -> Contents:
