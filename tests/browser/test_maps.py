@@ -143,7 +143,9 @@ def test_panels_that_look_alike_share_their_pixels_exactly(page: Page, server: S
 def test_the_hover_card_shows_the_image_itself_and_its_facts(page: Page, server: Server, digits):
     open_compare(page, server.address, "?m=5&data=digits")
     percentile = usl.density_percentile(usl.utility(digits.neighbors, 20))
-    for rank, row in enumerate(picks(page, "USL")[:3], start=1):
+    chosen = picks(page, "USL")
+    assert len(chosen) == 5
+    for rank, row in enumerate(chosen[:3], start=1):
         said = hover(page, row, panel=2)
         assert digits.images.paths[row] in said
         assert f"USL {rank} of cluster" in said

@@ -55,6 +55,7 @@ def test_the_picks_of_usl_come_when_asked_for(app, digits):
     expected = usl.select(digits.features, 7, "usl", neighbors=digits.neighbors).indices.tolist()
     ranks = next(figure for figure in map(app.figure, range(3)) if len(figure["data"]) == 2 and figure["data"][1].get("name"))
     assert ranks["data"][1]["name"] == "picks of USL"
+    assert app.maps()["panels"]
     assert all(panel["picks"] == expected for panel in app.maps()["panels"])
 
 
