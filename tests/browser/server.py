@@ -56,13 +56,31 @@ def _own_folders(cache: str) -> dict[str, str]:
     return {"USL_CACHE_DIR": cache, "USL_ENCODERS_DIR": f"{cache}/encoders", "TORCH_HOME": f"{cache}/torch"}
 
 
+_ports: list[int] = []
+
+
+def _free_port() -> int:
+    """One that an earlier server has left, so that the browser has Streamlit from that address already and need not compile it
+    again, or a new one."""
+    for port in (*_ports, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: only who listens is in the way
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found = int(probe.getsockname()[1])
+        if not port:
+            _ports.append(found)
+        return found
+    raise AssertionError("this machine has no port left")
+
+
 @contextmanager
 def running_app(script: str = "app.py", *, port: int | None = None, **environment: str) -> Iterator[Server]:
     """Start the app (or another script) on a free port of this machine, or on this one; stop it afterwards."""
     if port is None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = _free_port()
     with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)],

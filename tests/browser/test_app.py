@@ -15,7 +15,6 @@ import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -56,9 +55,7 @@ def photos(root: Path) -> Path:
 
 
 def test_every_page_is_there_when_its_link_is_the_first_request(browser: BrowserContext, root: Path):
-    """One server per page: the first request decides how Streamlit finds its pages. They take turns at one address, so that
-    the browser compiles Streamlit once."""
-    port = None
+    """One server per page: the first request decides how Streamlit finds its pages."""
     links = {
         "/": "Which m",
         "/data?data=shapes": "What do I have?",
@@ -68,8 +65,7 @@ def test_every_page_is_there_when_its_link_is_the_first_request(browser: Browser
         "/uslt": "How does learning",
     }
     for path, heading in links.items():
-        with running_app(port=port, USL_DATA_ROOTS=str(root)) as fresh:
-            port = urlsplit(fresh.address).port
+        with running_app(USL_DATA_ROOTS=str(root)) as fresh:
             page = browser.new_page()
             page.goto(fresh.address + path)
             expect(page.locator("h1")).to_contain_text(heading, timeout=60_000)
