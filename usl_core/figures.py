@@ -205,7 +205,8 @@ def _bar_layout(look: Theme, class_names: Sequence[str], height: int, counted: s
         **base_layout(look),
         **{"height": height, "barmode": "group", "bargap": 0.25, "margin": {"l": 44, "r": 8, "t": 36, "b": 8}},
         "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"},
-        "xaxis": {**ticks, "showgrid": False, "linecolor": look.rule, "automargin": True},
+        # Plotly would leave the names out that reach beyond the figure, instead of making room for them.
+        "xaxis": {**ticks, "ticklabeloverflow": "allow", "showgrid": False, "linecolor": look.rule, "automargin": True},
         "yaxis": {
             **{"title": {"text": counted}, "rangemode": "tozero", "fixedrange": True},
             **{"gridcolor": look.rule, "zerolinecolor": look.rule},

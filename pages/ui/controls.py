@@ -111,7 +111,8 @@ def _advanced() -> tuple[bool, dict[str, Any]]:
             kwargs={key: DEFAULTS[key] for key in _OF_USL},
             help="All of USL's settings back to the paper's formulas.",
         )
-        with st.popover("Published", help="The settings of the released code. k is cut to what this data set's graph holds."):
+        with st.popover("Published"):
+            st.caption("The settings of the released code. k is cut to what this data set's graph holds.")
             for key, (title, preset) in _PRESETS.items():
                 st.button(title, key=f"preset-{key}", on_click=state.assign, kwargs=_as_choices(preset()), help=_TOLD[key])
     absolute = st.toggle(

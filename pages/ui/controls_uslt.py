@@ -66,7 +66,8 @@ def _advanced(n: int | None) -> dict[str, Any]:
             kwargs={key: DEFAULTS[key] for key in _OF_USLT} | dict.fromkeys(_SWITCHES, False),
             help="All of USL-T's settings back: the paper's formulas, for features that stay as they are.",
         )
-        with st.popover("Published", help="The settings of the released code."):
+        with st.popover("Published"):
+            st.caption("The settings of the released code.")
             st.button(
                 "CIFAR-10",
                 key="uslt-preset-cifar",

@@ -14,6 +14,7 @@ _STYLE = """<style>
 .usl-table th, .usl-table td { padding: .3rem .6rem; border-bottom: 1px solid rgba(128,128,128,.28); text-align: right;
   vertical-align: top; overflow-wrap: anywhere; }
 .usl-table th:first-child, .usl-words th, .usl-words td { text-align: left; font-weight: 500; }
+.usl-words th:first-child { min-width: 7rem; }
 .usl-table abbr { text-decoration: underline dotted; text-underline-offset: 3px; cursor: help; }
 .usl-table small { display: block; opacity: .82; white-space: nowrap; }
 .usl-table .best { font-weight: 700; }

@@ -43,3 +43,21 @@ def test_a_split_is_chosen_and_stays(page: Page, server: Server, pets: Path):
     expect(page.get_by_text("pets, val").first).to_be_visible()
     expect(page.get_by_text("--split val").first).to_be_attached()
     assert errors == []
+
+
+def test_names_of_classes_and_files_are_whole_on_wide_and_narrow_screens(page: Page, server: Server, root: Path):
+    for at in range(13):
+        helpers.write_images(root / "named" / f"a kind, number {at:02d}", 1, seed=at)
+    (root / "named" / "bad.png").write_bytes(b"no picture")
+    open_folder(page, server.address, root / "named")
+    page.get_by_text("What is in it").wait_for(timeout=60_000)
+    for width in (1440, 420):
+        page.set_viewport_size({"width": width, "height": 1000})
+        settle(page)
+        names = page.locator(".st-key-class_histogram .xtick text").filter(visible=True)
+        expect(names.last).to_contain_text("number 12", timeout=60_000)
+        lines = page.get_by_role("rowheader", name="bad.png").evaluate(
+            "cell => { const all = document.createRange(); all.selectNodeContents(cell); return all.getClientRects().length; }"
+        )
+        assert lines == 1, width
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
