@@ -1,5 +1,7 @@
 // What the group "ui" runs inside the browser; see ui.py.
 
+const QUIET = 250, LATEST = 5000; // milliseconds: between two answers; from the hand to the beginning of one
+
 // The first map component; it lives behind a shadow root.
 let host;
 window.maps = () => {
@@ -15,16 +17,21 @@ window.shownPicks = () => {
   return traces ? JSON.stringify(traces.filter((trace) => / pick$/.test(trace.name)).map((trace) => Array.from(trace.x))) : null;
 };
 
-// From now on: when a slider was let go, when its picks were on the screen, when the script had run to its end.
+// From now on: when a slider was let go, when its picks were on the screen, when the script had run to its end. A key sets the
+// slider when it goes down, and a script that runs by then may be the answer: what comes before the hand has gone counts too.
 window.watch = () => {
   const before = shownPicks(), seen = (window.seen = {});
-  const let_go = () => Object.assign(seen, { released: performance.now(), ran: false, idle: undefined });
-  for (const kind of ["pointerup", "keyup"]) addEventListener(kind, let_go, { capture: true });
   const app = document.querySelector("[data-testid=stApp]");
+  const runs = () => app.dataset.testScriptState === "running";
+  const let_go = () => Object.assign(seen, { released: performance.now(), ran: runs(), idle: undefined, pixels: undefined });
+  for (const kind of ["pointerup", "keydown"]) addEventListener(kind, let_go, { capture: true });
   const states = new MutationObserver(() => {
-    if (!seen.released) return;
-    if (app.dataset.testScriptState === "running") seen.ran = true;
-    else if (seen.ran || performance.now() - seen.released > 150) seen.idle ??= performance.now(); // later ones are of fragments
+    if (!runs()) {
+      if (seen.ran) seen.idle ??= performance.now(); // later ones are of fragments
+    } else if (seen.released) {
+      seen.ran = true;
+      if (performance.now() - seen.idle < QUIET) seen.idle = undefined; // that was the answer to an earlier value
+    }
   });
   states.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] });
   const look = () => {
@@ -37,10 +44,18 @@ window.watch = () => {
     requestAnimationFrame(look);
   };
   look();
+  // Whether all of it has come, and other picks if they must; QUIET after it, before the page begins to count seeds.
+  seen.whole = (changing) => {
+    const now = performance.now();
+    if (!seen.released || runs()) return false;
+    if (!seen.ran && now - seen.released > LATEST) seen.idle ??= seen.released; // it was there before the hand had gone
+    const has_come = seen.pixels !== undefined || (seen.idle !== undefined && !changing);
+    return has_come && now - Math.max(seen.idle ?? 0, seen.pixels ?? 0) > QUIET;
+  };
   seen.stop = () => {
     seen.over = true;
     states.disconnect();
-    for (const kind of ["pointerup", "keyup"]) removeEventListener(kind, let_go, { capture: true });
+    for (const kind of ["pointerup", "keydown"]) removeEventListener(kind, let_go, { capture: true });
   };
 };
 

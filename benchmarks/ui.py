@@ -266,14 +266,8 @@ def _burst(page: Page, traffic: _Traffic, label: str, at: int) -> float:
 
 
 def _seen(page: Page, *, changing: bool = False) -> tuple[float, float | None]:
-    """Seconds to the end, and to the picks; a quarter of a second after both, before the page begins to count seeds."""
-    page.wait_for_function(
-        """(changing) => (seen.pixels || (seen.idle && !changing))
-            && performance.now() - Math.max(seen.idle ?? 0, seen.pixels ?? 0) > 250
-            && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'""",
-        arg=changing,
-        timeout=60_000,
-    )
+    """Seconds to the end, and to the picks, of what `watch` has seen since before the slider was touched."""
+    page.wait_for_function("changing => seen.whole(changing)", arg=changing, timeout=60_000)
     released, idle, pixels = page.evaluate(
         "() => { seen.stop(); return [seen.released, seen.idle ?? seen.pixels, seen.pixels ?? null]; }"
     )
