@@ -3,6 +3,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c "
 PORT ?= 8501
 PY := .venv/bin/python
 
+# Every process that the app and its tests start would compile the program again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test check format bench shots demos clean
 
 help:        ## this list

@@ -66,7 +66,7 @@ def test_dragging_lambda_changes_only_usl_and_the_address(page, address):
     slider(page, "Weight λ").focus()
     for _ in range(8):
         page.keyboard.press("ArrowRight")
-    page.wait_for_function("new URL(location.href).searchParams.get('lambda') === '0.9'")
+    page.wait_for_function("new URL(location.href).searchParams.get('rlambda') === '0.9'")
     demo = usl.load_demo("digits")
     expected = usl.select(demo.features, 40, "usl", usl.UslParams(reg_weight=0.9), neighbors=demo.neighbors)
     wait_for_picks(page, "USL", expected.indices.tolist())
