@@ -204,7 +204,7 @@ def _opened(address: str) -> Iterator[tuple[Page, _Traffic]]:
         page.add_init_script(_IN_BROWSER)
         page.goto(address)
         page.locator(f"{MAPS}, .js-plotly-plot .main-svg").first.wait_for(timeout=120_000)
-        settle(page, 120)
+        settle(page)
         page.wait_for_timeout(1000)
         yield page, traffic
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from .server import Server, fresh_browser, running_app
+from .server import PATIENCE_SECONDS, Server, fresh_browser, running_app
 
-PATIENCE_MS = 120_000
-"""Until what a test waits for has failed to come: long, because how fast it comes depends on what else the machine does."""
+expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +35,6 @@ def server(root: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[BrowserContext]:
     with fresh_browser(viewport={"width": 1440, "height": 1000}, accept_downloads=True) as context:
-        context.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
         yield context
 
 

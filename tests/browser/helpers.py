@@ -58,7 +58,7 @@ def open_compare(page: Page, address: str, query: str = "") -> None:
 
 
 def wait_for_maps(page: Page) -> None:
-    page.wait_for_selector(MAPS, timeout=60_000)
+    page.wait_for_selector(MAPS)
     settle(page)
     page.wait_for_selector(MAPS)
 
@@ -163,12 +163,12 @@ def encode(page: Page) -> None:
 
 
 def wait_until_encoded(page: Page) -> None:
-    page.get_by_role("button", name="Look for changes").wait_for(timeout=120_000)
+    page.get_by_role("button", name="Look for changes").wait_for()
     settle(page)
 
 
 def start_encoding(page: Page) -> None:
     press = page.get_by_role("button", name="Encode with")
-    press.wait_for(timeout=120_000)
+    press.wait_for()
     settle(page)
     press.click()

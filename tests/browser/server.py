@@ -20,7 +20,8 @@ from .find_browser import FLAGS, find_browser
 
 ROOT = Path(__file__).resolve().parents[2]
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
-START_SECONDS = 60
+PATIENCE_SECONDS = 120
+"""Until what is waited for has failed to come: long, because how fast it comes depends on what else the machine does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def running_app(script: str = "app.py", *, port: int | None = None, **environmen
 
 
 def _wait_until_up(address: str, server: subprocess.Popen[bytes], log: object) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         if server.poll() is not None or time.monotonic() > deadline:
             log.seek(0)  # type: ignore[attr-defined]
@@ -120,13 +121,14 @@ def fresh_browser(**options: object) -> Iterator[BrowserContext]:
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
         context = playwright.chromium.launch_persistent_context(profile, executable_path=executable, args=FLAGS, **options)  # type: ignore[arg-type]
         try:
+            context.set_default_timeout(1000 * PATIENCE_SECONDS)
             yield context
         finally:
             context.close()
 
 
-def settle(page: Page, timeout_s: float = 60) -> None:
+def settle(page: Page) -> None:
     """Wait until the script has finished and the page stands still."""
-    page.wait_for_selector(IDLE, timeout=timeout_s * 1000)
+    page.wait_for_selector(IDLE)
     page.wait_for_timeout(300)
-    page.wait_for_selector(IDLE, timeout=timeout_s * 1000)
+    page.wait_for_selector(IDLE)

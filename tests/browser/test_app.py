@@ -68,7 +68,7 @@ def test_every_page_is_there_when_its_link_is_the_first_request(browser: Browser
         with running_app(USL_DATA_ROOTS=str(root)) as fresh:
             page = browser.new_page()
             page.goto(fresh.address + path)
-            expect(page.locator("h1")).to_contain_text(heading, timeout=60_000)
+            expect(page.locator("h1")).to_contain_text(heading)
             settle(page)
             menu = page.locator("[data-testid=stSidebarNavLink]").all_inner_texts()
             assert [re.sub(r".*\n", "", text) for text in menu] == ["Home", "Data", "Compare", "Density", "Diversity", "USL-T"]
@@ -137,7 +137,7 @@ def test_from_a_folder_to_files(page: Page, server: Server, photos: Path, tmp_pa
 
     page.get_by_role("button", name="Pack the picked images").click()
     link = page.get_by_role("link", name="Download picks.zip")
-    link.wait_for(timeout=60_000)
+    link.wait_for()
     with page.expect_download() as download:
         link.click()
     with zipfile.ZipFile(download.value.path()) as archive:
@@ -145,7 +145,7 @@ def test_from_a_folder_to_files(page: Page, server: Server, photos: Path, tmp_pa
         assert archive.read(listed[0]["path"]) == (photos / listed[0]["path"]).read_bytes()
     page.get_by_role("button", name="Write the report").click()
     link = page.get_by_role("link", name="Download report.html")
-    link.wait_for(timeout=120_000)
+    link.wait_for()
     with page.expect_download() as download:
         link.click()
     report = Path(download.value.path()).read_text(encoding="utf-8")
@@ -155,7 +155,7 @@ def test_from_a_folder_to_files(page: Page, server: Server, photos: Path, tmp_pa
 
 def test_mean_and_deviation_over_seeds_come_by_themselves(page: Page, server: Server):
     open_compare(page, server.address, "?m=10&methods=Random&methods=USL")
-    page.wait_for_function("document.body.innerText.includes('over seeds 0 to 9. Point')", timeout=60_000)
+    page.wait_for_function("document.body.innerText.includes('over seeds 0 to 9. Point')")
     demo = usl.load_demo("digits")
     compared = usl.compare(demo.features, 10, ["random", "usl"], seeds=range(10), neighbors=demo.neighbors)
     mean, deviation = compared.mean_and_sd("random", "k_center_radius")
@@ -171,18 +171,16 @@ def test_cancel_half_way_and_resume(page: Page, server: Server, root: Path):
     page.wait_for_function(
         "() => { const m = /([\\d,]+) of 1,900 images/.exec(document.body.innerText);"
         " return m && Number(m[1].replace(',', '')) > 1050 && !document.body.innerText.includes('checked'); }",
-        timeout=120_000,
     )
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_text("Cancelled at").wait_for(timeout=10_000)
+    page.get_by_text("Cancelled at").wait_for()
     assert server.workers() == []
     page.reload()
-    page.get_by_text("Cancelled at").wait_for(timeout=30_000)
+    page.get_by_text("Cancelled at").wait_for()
     assert server.workers() == [], "showing a cancelled job is not asking for it"
     page.get_by_role("button", name="Resume").click()
     seen = page.wait_for_function(
         "() => { const m = /([\\d,]+) of 1,900 images,/.exec(document.body.innerText); return m && m[1].replace(',', ''); }",
-        timeout=60_000,
     )
     assert int(seen.json_value()) >= 1024, "the finished part was encoded again"
     wait_until_encoded(page)
@@ -201,12 +199,12 @@ def test_a_job_outlives_a_reload_and_is_seen_in_a_second_tab(browser: BrowserCon
     workers = server.workers()
     assert len(workers) == 1
     first.reload()
-    first.get_by_text("Encoding ·").wait_for(timeout=20_000)
+    first.get_by_text("Encoding ·").wait_for()
     second.goto(first.url)
-    second.get_by_text("Encoding ·").wait_for(timeout=20_000)
+    second.get_by_text("Encoding ·").wait_for()
     assert server.workers() == workers, "the job was started again"
     second.get_by_role("button", name="Cancel").click()
-    second.get_by_text("It goes on, because another open page wants it too.").wait_for(timeout=10_000)
+    second.get_by_text("It goes on, because another open page wants it too.").wait_for()
     assert server.workers() == workers, "one visitor's cancel stopped another's job"
     wait_until_encoded(first)
     second.reload()
@@ -223,7 +221,7 @@ def test_a_killed_child_is_explained_and_the_app_lives(page: Page, server: Serve
     page.get_by_text("Encoding ·").wait_for()
     for worker in server.workers():
         os.kill(worker, signal.SIGKILL)
-    page.get_by_text("its process was killed (SIGKILL)").wait_for(timeout=10_000)
+    page.get_by_text("its process was killed (SIGKILL)").wait_for()
     page.get_by_role("button", name="Try again").click()
     wait_until_encoded(page)
     settle(page)
@@ -309,7 +307,7 @@ def test_the_folder_vanishes_under_the_app(page: Page, server: Server, root: Pat
     expect(page.locator("ol[aria-label='A closer look'] i")).to_have_text("gone")
     go_to(page, "Data")
     button(page, "again").click()
-    page.get_by_text("does not exist").wait_for(timeout=30_000)
+    page.get_by_text("does not exist").wait_for()
     helpers.write_images(folder, 25)
     page.get_by_role("button", name="Try again").click()
     wait_until_encoded(page)

@@ -78,7 +78,7 @@ def test_text_in_markdown_stays_text(browser: BrowserContext):
         page.goto(server.address)
         texts = foreign()
         kinds = [*KINDS, "stAlertContentError", "stAlertContentSuccess"]
-        found = page.wait_for_function(SHOWN, arg=[len(texts), kinds], timeout=60_000).json_value()
+        found = page.wait_for_function(SHOWN, arg=[len(texts), kinds]).json_value()
         for at, (text, said) in enumerate(zip(texts, found, strict=True)):
             shown = collapsed(text)
             once = dict.fromkeys(KINDS[:4], shown) | {"stExpander": f"keyboard_arrow_right {shown}"}
@@ -212,25 +212,25 @@ def test_a_hostile_album_on_every_page(watched: Page, server: Server, album: Pat
         assert chart.locator(".hoverlayer a").count() == 0
     page.get_by_role("button", name="Write the report").click()
     link = page.get_by_role("link", name="Download report.html")
-    link.wait_for(timeout=120_000)
+    link.wait_for()
     with page.expect_download() as report:
         link.click()
     page.get_by_role("button", name="Pack the picked images").click()
     link = page.get_by_role("link", name="Download picks.zip")
-    link.wait_for(timeout=60_000)
+    link.wait_for()
     with page.expect_download() as archive:
         link.click()
     assert archive.value.suggested_filename == "picks.zip"
     for path in PAGES[3:]:
         page.goto(f"{server.address}/{path}?{query}&pin=3&learn=true")
-        page.wait_for_selector("h1", timeout=60_000)
+        page.wait_for_selector("h1")
         settle(page)
         expect(page.locator(".st-key-header")).to_contain_text(album.name)
         assert_inert(page)
 
     report.value.save_as(tmp_path / "report.html")
     page.goto((tmp_path / "report.html").as_uri())
-    page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
+    page.wait_for_selector(".js-plotly-plot .main-svg")
     assert_inert(page)
     assert page.locator("main a[href*='evil'], main b, main em, main del").count() == 0
 

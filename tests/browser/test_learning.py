@@ -25,7 +25,7 @@ def album(root: Path) -> Path:
 
 def epoch_now(page: Page) -> int:
     """The epoch that the progress bar names."""
-    found = page.wait_for_function("() => (/epoch (\\d+) of/.exec(document.body.innerText) || [])[1]", timeout=60_000)
+    found = page.wait_for_function("() => (/epoch (\\d+) of/.exec(document.body.innerText) || [])[1]")
     return int(found.json_value())
 
 
@@ -33,7 +33,6 @@ def wait_for_epoch(page: Page, least: int) -> None:
     page.wait_for_function(
         "least => { const m = /epoch (\\d+) of/.exec(document.body.innerText); return m && Number(m[1]) >= least; }",
         arg=least,
-        timeout=60_000,
     )
 
 
@@ -42,7 +41,7 @@ def test_a_training_is_timed_watched_left_alone_and_gone_on_with(page: Page, ser
     page.on("pageerror", lambda error: errors.append(str(error)))
     open_folder(page, server.address, album)
     page.get_by_text("Learn features from these images").click()
-    page.get_by_text(re.compile("About .* on this machine: .* for each of 100 epochs")).wait_for(timeout=60_000)
+    page.get_by_text(re.compile("About .* on this machine: .* for each of 100 epochs")).wait_for()
     epochs = page.locator(".st-key-lepochs input")
     epochs.fill("500")
     epochs.press("Enter")
@@ -62,20 +61,20 @@ def test_a_training_is_timed_watched_left_alone_and_gone_on_with(page: Page, ser
     expect(page.locator(".st-key-learn-loss .main-svg").first).to_be_visible()
 
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_text("Cancelled at").wait_for(timeout=10_000)
+    page.get_by_text("Cancelled at").wait_for()
     assert server.workers() == []
     page.get_by_role("button", name="Resume").click()
     assert epoch_now(page) >= before, "finished epochs were trained again"
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_text("Cancelled at").wait_for(timeout=10_000)
+    page.get_by_text("Cancelled at").wait_for()
     assert errors == []
 
 
 def test_the_encoder_that_was_learned_encodes_and_selects(page: Page, server: Server, album: Path):
     open_folder(page, server.address, album)
     page.goto(f"{page.url}&learn=true&lepochs=3&lmethod=moco&lname=tiny")
-    page.get_by_role("button", name="Learn features").click(timeout=60_000)
-    page.get_by_text("trained:tiny is among the encoders above.").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Learn features").click()
+    page.get_by_text("trained:tiny is among the encoders above.").wait_for()
     settle(page)
     for width in (420, 1440):
         page.set_viewport_size({"width": width, "height": 1000})

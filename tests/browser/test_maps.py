@@ -434,7 +434,7 @@ def test_a_server_that_starts_anew_is_found_again(browser: BrowserContext):
         zoomed = zoom_in(page)
         before = drawn_picks(page, panel=2)
     with running_app(port=port):
-        page.wait_for_function("document.querySelector('[data-testid=stConnectionStatus]') === null", timeout=60_000)
+        page.wait_for_function("document.querySelector('[data-testid=stConnectionStatus]') === null")
         settle(page)
         slider(page, "Neighbours").focus()
         for _ in range(5):
@@ -476,7 +476,7 @@ def test_a_server_that_never_has_them_is_not_asked_for_ever(browser: BrowserCont
 
     page.route("**/api/array/*", refuse)
     page.goto(f"{server.address}/compare")
-    expect(page.locator(".maps .live")).to_contain_text("could not be loaded", timeout=60_000)
+    expect(page.locator(".maps .live")).to_contain_text("could not be loaded")
     settle(page)
     count = len(asked)
     page.wait_for_timeout(1500)
@@ -557,15 +557,15 @@ def test_without_webgl_plotly_draws_and_says_so(browser: BrowserContext, server:
             return /webgl/.test(kind) ? null : get.call(this, kind, ...more); };"""
     )
     page.goto(f"{server.address}/compare?m=8")
-    page.get_by_text("This browser has no WebGL").wait_for(timeout=60_000)
-    page.locator("[data-testid=stMain] .js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+    page.get_by_text("This browser has no WebGL").wait_for()
+    page.locator("[data-testid=stMain] .js-plotly-plot .main-svg").first.wait_for()
     settle(page)
     drawn = page.locator(".js-plotly-plot").first.evaluate(
         "chart => chart._fullData.filter(trace => / pick$/.test(trace.name)).map(trace => trace.x.length)"
     )
     assert drawn == [8, 8, 8]
     go_to(page, "Diversity")
-    page.locator("[data-testid=stMain] .js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+    page.locator("[data-testid=stMain] .js-plotly-plot .main-svg").first.wait_for()
     settle(page)
     assert page.locator("[data-testid=stAlert]").count() == 0
     page.close()

@@ -52,7 +52,7 @@ def test_it_opens_offline_and_hostile_names_stay_text(browser: BrowserContext, r
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(report.as_uri())
-    page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
+    page.wait_for_selector(".js-plotly-plot .main-svg")
     page.wait_for_timeout(1000)
     assert wrong == []
     assert page.locator("img").count() >= 3 * 40

@@ -37,7 +37,6 @@ def wait_for_epoch(page: Page, least: int) -> None:
     page.wait_for_function(
         "least => { const m = /After epoch (\\d+)/.exec(document.body.innerText); return m && Number(m[1]) >= least; }",
         arg=least,
-        timeout=60_000,
     )
 
 
@@ -49,7 +48,7 @@ def test_a_training_is_watched_paused_and_left_alone(page: Page, server: Server)
     wait_for_epoch(page, 2)
     expect(page.locator(".st-key-uslt-losses .main-svg").first).to_be_visible()
     button(page, "uslt-pause").click()
-    button(page, "uslt-start").wait_for(timeout=10_000)
+    button(page, "uslt-start").wait_for()
     done = epochs_done(page)
     assert 2 <= done < 1000
     assert server.workers() == []
@@ -59,22 +58,22 @@ def test_a_training_is_watched_paused_and_left_alone(page: Page, server: Server)
     page.reload()
     wait_for_epoch(page, done + 2)
     button(page, "uslt-cancel").click()
-    expect(button(page, "uslt-start")).to_contain_text("Start the training", timeout=10_000)
+    expect(button(page, "uslt-start")).to_contain_text("Start the training")
     assert errors == []
 
 
 def test_a_finished_training_is_replayed(page: Page, server: Server):
     open_uslt(page, server, "?views=0&epochs=6&m=12")
     button(page, "uslt-start").click()
-    page.get_by_text("Replay: epoch").wait_for(timeout=60_000)
+    page.get_by_text("Replay: epoch").wait_for()
     settle(page)
     demo = usl.load_demo("digits")
     history = usl.train_uslt(demo.features, 12, usl.UsltParams(n_views=0, n_epochs=6), neighbors=demo.neighbors).history
     wait_for_picks(page, "USL-T", history[-1].picks.tolist())
-    expect(page.get_by_text("Epoch 6:")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Epoch 6:")).to_be_visible()
     slider(page, "Replay: epoch").focus()
     page.keyboard.press("ArrowLeft")
-    expect(page.get_by_text("Epoch 5:")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Epoch 5:")).to_be_visible()
     settle(page)
     assert drawn_picks(page) == history[4].picks.tolist()
 
@@ -85,7 +84,7 @@ def test_compare_trains_with_one_click_and_draws_the_fourth_panel(page: Page, se
     wait_for_maps(page)
     assert ask(page, "view => view.panels.length") == 3
     page.get_by_role("button", name="Train USL-T with these settings").click()
-    page.locator("ol[aria-label='Picks of USL-T']").wait_for(timeout=60_000)
+    page.locator("ol[aria-label='Picks of USL-T']").wait_for()
     wait_for_maps(page)
     demo = usl.load_demo("digits")
     expected = usl.train_uslt(demo.features, 15, usl.UsltParams(n_views=0, n_epochs=5), neighbors=demo.neighbors)
