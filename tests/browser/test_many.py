@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.many import _moves, processor_seconds
 from benchmarks.visitor import visiting
@@ -29,6 +30,8 @@ async def _all(server: Server) -> list[int]:
 
 def test_every_visitor_is_answered_when_all_ask_at_once(server):
     before = processor_seconds(server.process.pid)
-    answered = asyncio.run(asyncio.wait_for(_all(server), 300))
+    # In a thread of its own: a browser that an earlier test of this process opened keeps a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        answered = thread.submit(asyncio.run, asyncio.wait_for(_all(server), 300)).result()
     assert answered == [MOVES] * VISITORS
     assert processor_seconds(server.process.pid) > before
