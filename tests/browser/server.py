@@ -19,7 +19,8 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 from .find_browser import FLAGS, find_browser
 
 ROOT = Path(__file__).resolve().parents[2]
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+IDLE = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
+"""Nothing runs, and the server is there: without it no control takes a key."""
 PATIENCE_SECONDS = 120
 """Until what is waited for has failed to come: long, because how fast it comes depends on what else the machine does."""
 

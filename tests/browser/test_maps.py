@@ -434,7 +434,6 @@ def test_a_server_that_starts_anew_is_found_again(browser: BrowserContext):
         zoomed = zoom_in(page)
         before = drawn_picks(page, panel=2)
     with running_app(port=port):
-        page.wait_for_function("document.querySelector('[data-testid=stConnectionStatus]') === null")
         settle(page)
         slider(page, "Neighbours").focus()
         for _ in range(5):
