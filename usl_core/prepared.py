@@ -170,6 +170,8 @@ def load_prepared(
     if is_toy(source):
         return _toy(source.removeprefix(TOY_PREFIX))
     encoder = usual_encoder(source) if encoder is None else encoder
+    if prepared_fingerprint(source, encoder, cache_dir=cache_dir) is None:
+        return None  # pages ask for what is not there at every rerun, and a list of images is long to read
     if is_demo(source):
         bundled = _bundled(source)
         if bundled.features.encoder == encoder:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from usl_core.encoder_trained import PREFIX
 from usl_core.encoders import EncoderCard, encoder_cards
-from usl_core.prepared import is_demo
+from usl_core.prepared import is_demo, prepared_fingerprint
 
 from . import cache_size, cached, folders, jobs, nav, sources, state
 from .text import plain
@@ -32,7 +32,7 @@ def show(name: str) -> None:
 
 def _card(name: str, card: EncoderCard) -> None:
     chosen = state.encoder() == card.name
-    ready = cached.prepared(name, card.name) is not None
+    ready = prepared_fingerprint(sources.source_of(name), card.name) is not None
     here = "encoded" if ready else ("ready to use" if card.cached else f"downloads {card.size} once")
     badge = ":green-badge[:material/check: encoded]" if ready else f":gray-badge[{here}]"
     st.markdown(

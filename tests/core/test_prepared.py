@@ -223,6 +223,8 @@ def test_the_fingerprint_is_known_without_reading_an_array(tmp_path, monkeypatch
         assert prepared_fingerprint(str(folder), "pixels:pca") == made.features.fingerprint
         assert prepared_fingerprint(str(folder), "bundled:mini") is None
         assert prepared_fingerprint("demo:digits", "pixels:pca") is None
+        for source, encoder in ((str(folder), "bundled:mini"), ("demo:digits", "pixels:pca")):
+            assert load_prepared(source, encoder) is None, "what is not there is known without reading what is"
         bundled = prepared_fingerprint("demo:digits", "bundled:mini")
     assert bundled == load_demo("digits").features.fingerprint
     for source, encoder in ((str(folder), "pixels:x"), ("demo:digits", "x"), ("demo:nothing", "bundled:mini")):
