@@ -45,6 +45,34 @@ def digits():
     return usl.load_demo("digits")
 
 
+OPENED = "?m=12"
+AS_OPENED = """view => String([view.camera.x, view.camera.y, view.camera.zoom]) === '0.5,0.5,1' && view.selection === null
+    && view.data.pinned === null && view.hiddenMethods.size === 0 && view.peaksShown && view.tool === 'pan'"""
+
+
+@pytest.fixture(scope="module")
+def last_opened() -> list[Page]:
+    """The page of `compare`, while there is one."""
+    return []
+
+
+@pytest.fixture
+def compare(browser: BrowserContext, server: Server, last_opened: list[Page]) -> Page:
+    """Compare as it opens: the page of the test before, where that left it so, because opening one takes seconds."""
+    if last_opened:
+        page = last_opened[0]
+        settle(page)
+        tools(page, "Show everything").click()
+        if page.url == f"{server.address}/compare{OPENED}" and ask(page, AS_OPENED):
+            page.mouse.move(5, 5)
+            return page
+        last_opened.pop().close()
+    page = browser.new_page()
+    open_compare(page, server.address, OPENED)
+    last_opened.append(page)
+    return page
+
+
 def zoom_in(page: Page, times: int = 2) -> list[float]:
     """By the wheel, somewhere off the middle; returns the camera."""
     page.mouse.move(*place_of(page, 0))
@@ -77,10 +105,11 @@ def selected(page: Page) -> list[int]:
 # ---------------------------------------------------------------- what is drawn
 
 
-def test_each_panel_draws_its_methods_picks_where_the_library_puts_them(page: Page, server: Server, digits):
-    open_compare(page, server.address, "?m=12")
-    assert [drawn_picks(page, panel=at) for at in range(3)] == [picks(page, name) for name in ("Random", "Stratified", "USL")]
-    n, xy = ask(page, "view => [view.data.n, [...view.xy]]")
+def test_each_panel_draws_its_methods_picks_where_the_library_puts_them(compare: Page, digits):
+    assert [drawn_picks(compare, panel=at) for at in range(3)] == [
+        picks(compare, name) for name in ("Random", "Stratified", "USL")
+    ]
+    n, xy = ask(compare, "view => [view.data.n, [...view.xy]]")
     assert n == len(digits.images)
     np.testing.assert_array_equal(np.array(xy, dtype=np.float32).reshape(-1, 2), digits.maps["umap"])
 
@@ -113,16 +142,17 @@ def test_points_are_coloured_by_their_density_and_picks_lie_on_top(page: Page, s
         assert np.abs(np.array(shown[:3]) / (shown[3] / 255) - exact).max() < 60, (row, shown, exact)
 
 
-def test_panels_that_look_alike_share_their_pixels_exactly(page: Page, server: Server):
-    open_compare(page, server.address)
-    drawings = """view => {
+def test_panels_that_look_alike_share_their_pixels_exactly(compare: Page):
+    found = ask(
+        compare,
+        """view => {
         const gl = view.points.gl, { ratio } = view, all = view.points.draw;
         const read = () => view.panels.map(panel => {
             const [w, h] = [panel.width, panel.height].map(value => Math.round(value * ratio));
             const pixels = new Uint8Array(4 * w * h);
             const bottom = view.ground.height - Math.round(panel.y * ratio) - h;
             gl.readPixels(Math.round(panel.x * ratio), bottom, w, h, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
-            return [...pixels]; });
+            return pixels; });
         const shown = () => { view.painted = ''; view.draw(); return read(); };
         const copied = shown();
         view.points.draw = function (panels, size) { // no two of them alike
@@ -131,65 +161,67 @@ def test_panels_that_look_alike_share_their_pixels_exactly(page: Page, server: S
         const apart = shown();
         view.points.draw = all;
         shown();
-        return [copied, apart]; }"""
-    copied, apart = (np.array(drawing) for drawing in ask(page, drawings))
-    assert copied.shape == apart.shape
-    assert len(copied) == 3
-    assert (copied[0] > 0).mean() > 0.02
-    assert (copied == copied[0]).all()
-    assert (np.abs(copied - apart) > 8).mean() < 1e-3, "drawn one by one, but for rounding"
+        const share = (pixels, holds) => pixels.reduce((count, value, at) => count + holds(value, at), 0) / pixels.length;
+        const far = (pixels, others) => share(pixels, (value, at) => Math.abs(value - others[at]) > 8);
+        return { copied: copied.map(pixels => pixels.length), apart: apart.map(pixels => pixels.length),
+                 inked: share(copied[0], value => value > 0),
+                 unlike: copied.map(pixels => share(pixels, (value, at) => value !== copied[0][at])),
+                 moved: apart.map((pixels, which) => far(pixels, copied[which])) }; }""",
+    )
+    assert found["copied"] == found["apart"]
+    assert len(found["copied"]) == 3
+    assert found["inked"] > 0.02
+    assert found["unlike"] == [0, 0, 0]
+    assert np.mean(found["moved"]) < 1e-3, "drawn one by one, but for rounding"
 
 
-def test_the_hover_card_shows_the_image_itself_and_its_facts(page: Page, server: Server, digits):
-    open_compare(page, server.address, "?m=5&data=digits")
+def test_the_hover_card_shows_the_image_itself_and_its_facts(compare: Page, digits):
     percentile = usl.density_percentile(usl.utility(digits.neighbors, 20))
-    chosen = picks(page, "USL")
-    assert len(chosen) == 5
+    chosen = picks(compare, "USL")
+    assert len(chosen) == 12
     for rank, row in enumerate(chosen[:3], start=1):
-        said = hover(page, row, panel=2)
+        said = hover(compare, row, panel=2)
         assert digits.images.paths[row] in said
         assert f"USL {rank} of cluster" in said
         assert f"density percentile {percentile[row]:.0f}" in said
-        shown = page.request.get(page.locator(".maps .card img").first.evaluate("image => image.src")).body()
+        shown = compare.request.get(compare.locator(".maps .card img").first.evaluate("image => image.src")).body()
         small = Image.open(io.BytesIO(shown)).convert("L").resize((8, 8), Image.Resampling.BOX)
         original = np.asarray(open_image(digits.images, row).convert("L"), dtype=float)
         assert np.corrcoef(np.asarray(small, dtype=float).ravel(), original.ravel())[0, 1] > 0.98
         others = (np.asarray(open_image(digits.images, other).convert("L"), dtype=float) for other in range(0, 1700, 97))
         assert max(np.corrcoef(np.asarray(small, dtype=float).ravel(), other.ravel())[0, 1] for other in others) < 0.98
-    page.mouse.move(5, 5)
-    expect(page.locator(".maps .card").first).to_be_hidden()
+    compare.mouse.move(5, 5)
+    expect(compare.locator(".maps .card").first).to_be_hidden()
 
 
 # ---------------------------------------------------------------- mouse and touch
 
 
-def test_wheel_drag_buttons_and_double_click_move_all_panels_together(page: Page, server: Server):
-    open_compare(page, server.address)
-    assert camera(page) == [0.5, 0.5, 1]
-    under = place_of(page, 100, panel=1)
-    page.mouse.move(*under)
-    page.mouse.wheel(0, -400)
-    wait_until(page, "view => view.camera.zoom > 1.5")
-    np.testing.assert_allclose(place_of(page, 100, panel=1), under, atol=1.5)  # what is under the pointer stays there
-    before = place_of(page, 100, panel=2)
-    page.mouse.down()
-    page.mouse.move(under[0] + 40, under[1] - 25, steps=5)
-    page.mouse.up()
-    np.testing.assert_allclose(np.subtract(place_of(page, 100, panel=2), before), (40, -25), atol=1.5)
-    assert ask(page, LINKED) == 1
-    zoomed = camera(page)[2]
-    tools(page, "Zoom out").click()
-    assert camera(page)[2] == pytest.approx(zoomed / 1.5)
-    page.mouse.dblclick(*place_of(page, 100, panel=1))
-    wait_until(page, "(view, least) => view.camera.zoom > least", zoomed)
-    tools(page, "Show everything").click()
-    assert camera(page) == [0.5, 0.5, 1]
+def test_wheel_drag_buttons_and_double_click_move_all_panels_together(compare: Page):
+    assert camera(compare) == [0.5, 0.5, 1]
+    under = place_of(compare, 100, panel=1)
+    compare.mouse.move(*under)
+    compare.mouse.wheel(0, -400)
+    wait_until(compare, "view => view.camera.zoom > 1.5")
+    np.testing.assert_allclose(place_of(compare, 100, panel=1), under, atol=1.5)  # what is under the pointer stays there
+    before = place_of(compare, 100, panel=2)
+    compare.mouse.down()
+    compare.mouse.move(under[0] + 40, under[1] - 25, steps=5)
+    compare.mouse.up()
+    np.testing.assert_allclose(np.subtract(place_of(compare, 100, panel=2), before), (40, -25), atol=1.5)
+    assert ask(compare, LINKED) == 1
+    zoomed = camera(compare)[2]
+    tools(compare, "Zoom out").click()
+    assert camera(compare)[2] == pytest.approx(zoomed / 1.5)
+    compare.mouse.dblclick(*place_of(compare, 100, panel=1))
+    wait_until(compare, "(view, least) => view.camera.zoom > least", zoomed)
+    tools(compare, "Show everything").click()
+    assert camera(compare) == [0.5, 0.5, 1]
 
 
-def test_a_pinch_zooms(page: Page, server: Server):
-    open_compare(page, server.address)
-    x, y = place_of(page, 100)
-    session = page.context.new_cdp_session(page)
+def test_a_pinch_zooms(compare: Page):
+    x, y = place_of(compare, 100)
+    session = compare.context.new_cdp_session(compare)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
         found = [{"x": px, "y": py, "id": at} for at, (px, py) in enumerate(points)]
@@ -199,87 +231,88 @@ def test_a_pinch_zooms(page: Page, server: Server):
     for apart in range(20, 81, 10):
         touch("touchMove", (x - apart, y), (x + apart, y))
     touch("touchEnd")
-    wait_until(page, "view => view.camera.zoom > 2")
-    assert selected(page) is None
-    assert "pin=" not in page.url
+    wait_until(compare, "view => view.camera.zoom > 2")
+    assert selected(compare) is None
+    assert "pin=" not in compare.url
 
 
 @pytest.mark.parametrize("tool", ["Box", "Lasso", "shift"])
-def test_box_and_lasso_select_exactly_what_is_inside(page: Page, server: Server, digits, tool: str):
-    open_compare(page, server.address, "?m=20")
-    zoom_in(page)
+def test_box_and_lasso_select_exactly_what_is_inside(compare: Page, digits, tool: str):
+    zoom_in(compare)
     left, top, width, height = ask(
-        page,
+        compare,
         """view => { const box = view.stage.getBoundingClientRect(), panel = view.panels[1];
                      return [box.left + panel.x, box.top + panel.y, panel.width, panel.height]; }""",
     )
     shape = [(0.05, 0.1), (0.95, 0.15), (0.6, 0.45), (0.95, 0.95), (0.1, 0.9)] if tool != "Box" else [(0.2, 0.15), (0.8, 0.9)]
     way = [(round(left + share * width), round(top + part * height)) for share, part in shape]
     if tool == "shift":
-        page.keyboard.down("Shift")
+        compare.keyboard.down("Shift")
     else:
-        tools(page, tool).click()
-    page.mouse.move(*way[0])
-    page.mouse.down()
+        tools(compare, tool).click()
+    compare.mouse.move(*way[0])
+    compare.mouse.down()
     for place in way[1:]:
-        page.mouse.move(*place)
-    page.mouse.up()
+        compare.mouse.move(*place)
+    compare.mouse.up()
     if tool == "shift":
-        page.keyboard.up("Shift")
-    page.locator(".st-key-chosen-compare-maps").wait_for()
-    settle(page)
+        compare.keyboard.up("Shift")
+    compare.locator(".st-key-chosen-compare-maps").wait_for()
+    settle(compare)
     corners = [way[0], (way[1][0], way[0][1]), way[1], (way[0][0], way[1][1])] if tool == "Box" else way
     outline = ask(
-        page,
+        compare,
         """(view, corners) => { const box = view.stage.getBoundingClientRect(), panel = view.panels[1];
             return corners.map(([x, y]) => view.toMap(panel, x - box.left - panel.x, y - box.top - panel.y)); }""",
         corners,
     )
     expected = inside(np.asarray(digits.maps["umap"], dtype=float), np.array(outline))
     assert len(expected) > 20
-    assert selected(page) == expected.tolist()
-    words = page.inner_text(".st-key-chosen-compare-maps")
+    assert selected(compare) == expected.tolist()
+    words = compare.inner_text(".st-key-chosen-compare-maps")
     assert f"{len(expected):,} images selected" in words
-    assert f"USL {np.isin(picks(page, 'USL'), expected).sum()}" in words
-    gallery = page.locator("ol[aria-label^='The selected images'] button")
+    assert f"USL {np.isin(picks(compare, 'USL'), expected).sum()}" in words
+    gallery = compare.locator("ol[aria-label^='The selected images'] button")
     rows = [int(row) for row in gallery.evaluate_all("all => all.map(one => one.dataset.row)")]
     assert set(rows) <= set(expected.tolist())
     assert len(rows) == min(len(expected), 60)
     # It outlives a slider, and Escape ends it.
-    slider(page, "Weight λ").focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_url("**lambda=0.55**")
-    settle(page)
-    assert selected(page) == expected.tolist()
-    page.locator(".maps .stage").focus()
-    page.keyboard.press("Escape")
-    expect(page.locator(".st-key-chosen-compare-maps")).to_have_count(0)
-    wait_until(page, "view => view.selection === null")
+    slider(compare, "Weight λ").focus()
+    compare.keyboard.press("ArrowRight")
+    compare.wait_for_url("**lambda=0.55**")
+    settle(compare)
+    assert selected(compare) == expected.tolist()
+    compare.locator(".maps .stage").focus()
+    compare.keyboard.press("Escape")
+    expect(compare.locator(".st-key-chosen-compare-maps")).to_have_count(0)
+    wait_until(compare, "view => view.selection === null")
+    slider(compare, "Weight λ").focus()
+    compare.keyboard.press("ArrowLeft")
+    compare.wait_for_function("!location.href.includes('lambda=')")
 
 
-def test_a_click_pins_at_once_and_keeps_the_zoom(page: Page, server: Server, digits):
-    open_compare(page, server.address)
-    zoomed = zoom_in(page)
+def test_a_click_pins_at_once_and_keeps_the_zoom(compare: Page, digits):
+    zoomed = zoom_in(compare)
     target = ask(
-        page,
+        compare,
         """view => { const panel = view.panels[2];
             const within = (at, from, length) => at > from + 20 && at < from + length - 20;
             return panel.spec.picks.find(row => { const [x, y] = view.toScreen(panel, row);
                 return within(x, panel.x, panel.width) && within(y, panel.y, panel.height); }); }""",
     )
-    page.mouse.click(*place_of(page, target, panel=2))
-    page.wait_for_url(f"**pin={target}*")
-    settle(page)
-    assert ask(page, "view => view.data.pinned") == target
-    assert camera(page) == zoomed
-    strip = page.locator("ol[aria-label*='nearest neighbours'] button")
+    compare.mouse.click(*place_of(compare, target, panel=2))
+    compare.wait_for_url(f"**pin={target}*")
+    settle(compare)
+    assert ask(compare, "view => view.data.pinned") == target
+    assert camera(compare) == zoomed
+    strip = compare.locator("ol[aria-label*='nearest neighbours'] button")
     rows = [int(row) for row in strip.evaluate_all("all => all.map(button => button.dataset.row)")]
     assert rows == digits.neighbors.indices[target, : len(rows)].tolist()
     assert rows
-    button(page, "unpin").click()
-    page.wait_for_function("!location.href.includes('pin=')")
-    settle(page)
-    assert ask(page, "view => view.data.pinned") is None
+    button(compare, "unpin").click()
+    compare.wait_for_function("!location.href.includes('pin=')")
+    settle(compare)
+    assert ask(compare, "view => view.data.pinned") is None
 
 
 def test_legend_entries_dim_and_bring_back(page: Page, server: Server, digits):
@@ -300,20 +333,19 @@ def test_legend_entries_dim_and_bring_back(page: Page, server: Server, digits):
     assert ask(page, "view => [...view.hiddenMethods]") == ["USL"]
 
 
-def test_the_picture_is_twice_as_fine_and_shows_the_maps(page: Page, server: Server):
-    open_compare(page, server.address, "?m=10")
-    with page.expect_download() as download:
-        tools(page, "PNG").click()
+def test_the_picture_is_twice_as_fine_and_shows_the_maps(compare: Page):
+    with compare.expect_download() as download:
+        tools(compare, "PNG").click()
     assert download.value.suggested_filename == "compare-maps.png"
     picture = Image.open(download.value.path()).convert("RGB")
-    width, height = ask(page, "view => [view.stage.clientWidth, view.stage.clientHeight]")
+    width, height = ask(compare, "view => [view.stage.clientWidth, view.stage.clientHeight]")
     assert picture.size == (2 * width, 2 * height)
     pixels = np.asarray(picture).reshape(-1, 3)
-    for colour in ask(page, "view => view.panels.map(panel => panel.spec.style.colour)"):
+    for colour in ask(compare, "view => view.panels.map(panel => panel.spec.style.colour)"):
         exact = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
         assert (np.abs(pixels - exact).max(axis=1) < 6).sum() > 200, colour
-    assert ask(page, "view => [view.ground.width, view.ground.height]") == ask(
-        page, "view => [view.over.width, view.over.height]"
+    assert ask(compare, "view => [view.ground.width, view.ground.height]") == ask(
+        compare, "view => [view.over.width, view.over.height]"
     ), "the maps on the screen are as they were"
 
 
@@ -382,28 +414,27 @@ def test_zoom_survives_sliders_colours_themes_and_other_pages(page: Page, server
     assert camera(page) == zoomed
 
 
-def test_the_maps_follow_the_window(page: Page, server: Server):
-    open_compare(page, server.address)
+def test_the_maps_follow_the_window(compare: Page):
 
     def widths() -> list[int]:
-        return ask(page, "view => view.panels.map(panel => panel.width)")
+        return ask(compare, "view => view.panels.map(panel => panel.width)")
 
     def fits() -> bool:
-        return ask(page, "view => view.panels.every(panel => panel.x + panel.width <= view.stage.clientWidth)")
+        return ask(compare, "view => view.panels.every(panel => panel.x + panel.width <= view.stage.clientWidth)")
 
     wide = widths()
-    page.set_viewport_size({"width": 420, "height": 900})
-    wait_until(page, "(view, wide) => view.panels[0].y !== view.panels[1].y && view.panels[0].width !== wide", wide[0])
+    compare.set_viewport_size({"width": 420, "height": 900})
+    wait_until(compare, "(view, wide) => view.panels[0].y !== view.panels[1].y && view.panels[0].width !== wide", wide[0])
     assert fits()
     assert len(set(widths())) == 1
-    page.set_viewport_size({"width": 1440, "height": 1000})
-    wait_until(page, "view => view.panels[0].y === view.panels[2].y")
+    compare.set_viewport_size({"width": 1440, "height": 1000})
+    wait_until(compare, "view => view.panels[0].y === view.panels[2].y")
     assert widths() == wide
-    session = page.context.new_cdp_session(page)
+    session = compare.context.new_cdp_session(compare)
     size = {"width": 1440, "height": 1000, "deviceScaleFactor": 2, "mobile": False}
     session.send("Emulation.setDeviceMetricsOverride", size)
-    zoom_in(page)
-    wait_until(page, "view => view.ratio === 2 && view.ground.width === Math.round(2 * view.stage.clientWidth)")
+    zoom_in(compare)
+    wait_until(compare, "view => view.ratio === 2 && view.ground.width === Math.round(2 * view.stage.clientWidth)")
     session.send("Emulation.clearDeviceMetricsOverride")
 
 
@@ -522,10 +553,9 @@ def test_nine_panels_and_many_page_changes_lose_no_context(browser: BrowserConte
     page.close()
 
 
-def test_a_context_that_is_lost_comes_back(page: Page, server: Server):
-    open_compare(page, server.address)
+def test_a_context_that_is_lost_comes_back(compare: Page):
     assert ask(
-        page,
+        compare,
         """async view => {
             const { gl } = view.points, lose = gl.getExtension('WEBGL_lose_context');
             const event = name => new Promise(done => view.ground.addEventListener(name, done, { once: true }));
@@ -540,7 +570,7 @@ def test_a_context_that_is_lost_comes_back(page: Page, server: Server):
         }""",
     )
     wait_until(
-        page,
+        compare,
         """view => { view.painted = ''; view.draw(); const gl = view.points.gl;
             const pixels = new Uint8Array(4 * view.ground.width * view.ground.height);
             gl.readPixels(0, 0, view.ground.width, view.ground.height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
@@ -573,9 +603,8 @@ def test_without_webgl_plotly_draws_and_says_so(browser: BrowserContext, server:
 # ---------------------------------------------------------------- addresses
 
 
-def test_guessed_addresses_are_refused(page: Page, server: Server, digits):
-    open_compare(page, server.address)
-    scripts = ask(page, "view => view.data.script")
+def test_guessed_addresses_are_refused(compare: Page, server: Server, digits):
+    scripts = ask(compare, "view => view.data.script")
     version = scripts.split("/")[2]
     for path in (
         "api/array/" + 32 * "0",
@@ -587,8 +616,8 @@ def test_guessed_addresses_are_refused(page: Page, server: Server, digits):
         f"api/words/digits/{digits.features.fingerprint}/99999?encoder=bundled:mini",
         f"api/words/nothing/{digits.features.fingerprint}/5?encoder=bundled:mini",
     ):
-        answer = page.request.get(f"{server.address}/{path}")
+        answer = compare.request.get(f"{server.address}/{path}")
         # Streamlit answers addresses that no route takes with its own page.
         assert 400 <= answer.status < 500 or answer.headers["content-type"].startswith("text/html"), path
-    url = re.sub(r"/\{row\}", "/5", ask(page, "view => view.data.words"))
-    assert page.request.get(f"{server.address}/{url}").json()["file"] == digits.images.paths[5]
+    url = re.sub(r"/\{row\}", "/5", ask(compare, "view => view.data.words"))
+    assert compare.request.get(f"{server.address}/{url}").json()["file"] == digits.images.paths[5]
