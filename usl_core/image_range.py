@@ -102,7 +102,10 @@ def eight_bits(
             scaled = np.clip((block / 2 - low / 2) / span * 255, 0, 255)
             if inverted:
                 scaled = 255 - scaled
-            shown = _known(values[rows], no_data) | (np.isinf(block) & (block != no_data))
+            if no_data is None:
+                shown = ~np.isnan(block)
+            else:
+                shown = _known(values[rows], no_data) | (np.isinf(block) & (block != no_data))
             levels[rows] = np.rint(np.where(shown, scaled, 0))
     return levels
 
