@@ -126,7 +126,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--export", metavar="NAME", help="keep the finetuned encoder as trained:NAME")
     add_beginning(train)
-    train.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy, history.csv and, of frozen, run.json go")
+    train.add_argument(
+        "--out", metavar="DIR", help="where picks.csv, picks.npy, history.csv, problems.csv and, of frozen, run.json go"
+    )
     add_spreadsheet(train)
     add_encoding(train)
     train.add_argument("--preset", type=_preset_name, choices=tuple(USLT_PRESETS), help=_PRESET_HELP)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import numpy as np
 import streamlit as st
 
+from usl_core.export_tables import problems_csv
 from usl_core.names import display_name
 from usl_core.types import ImageSet
 
@@ -32,9 +30,13 @@ def show(name: str, images: ImageSet) -> None:
     if images.skipped:
         st.caption(f"Passed over: {', '.join(plain(str(skipped)) for skipped in images.skipped)}.")
     if images.problems:
-        _problems(name, images)
+        lines = [(problem.path, problem.cause) for problem in images.problems]
+        _files("Files that could not be used", "What is wrong", lines, ":material/warning:", expanded=True)
     if images.notes:
-        _notes(name, images)
+        lines = [(note.path, note.text) for note in images.notes]
+        _files("Notes on files that are used", "What to know", lines, ":material/info:", expanded=False)
+    if images.problems or images.notes:
+        _problem_files(name, images)
     if images.duplicates:
         _duplicates(name, images)
     if images.labels is not None:
@@ -44,56 +46,31 @@ def show(name: str, images: ImageSet) -> None:
     _mosaic(name, images)
 
 
-def _problems(name: str, images: ImageSet) -> None:
-    lines = [(problem.path, problem.cause) for problem in images.problems]
-    _files(
-        name,
-        "Files that could not be used",
-        ("path", "cause"),
-        "What is wrong",
-        lines,
-        "problems.csv",
-        ":material/warning:",
-        True,
-    )
-
-
-def _notes(name: str, images: ImageSet) -> None:
-    lines = [(note.path, note.text) for note in images.notes]
-    _files(name, "Notes on files that are used", ("path", "note"), "What to know", lines, "notes.csv", ":material/info:", False)
-
-
-def _files(
-    name: str,
-    title: str,
-    fields: tuple[str, str],
-    about: str,
-    lines: list[tuple[str, str]],
-    file: str,
-    icon: str,
-    expanded: bool,
-) -> None:
-    """What is to be said of files: the first of them in a table, all of them in a .csv file."""
+def _files(title: str, about: str, lines: list[tuple[str, str]], icon: str, *, expanded: bool) -> None:
+    """What is to be said of files: the first of them in a table."""
     with st.expander(f"{title}: {len(lines):,}", icon=icon, expanded=expanded):
         shown = [(display_name(path, 160), text) for path, text in lines[:SHOWN_ROWS]]
         tables.rows(("File", about), shown, words=True, label=title)
         if len(lines) > SHOWN_ROWS:
-            st.caption(f"the first {SHOWN_ROWS} of {len(lines):,}; the file below has them all")
-        offered.link(file, lambda: _csv(fields, lines), source=sources.source_of(name))
+            st.caption(f"the first {SHOWN_ROWS} of {len(lines):,}; problems.csv has them all")
 
 
-def _csv(fields: tuple[str, str], lines: list[tuple[str, str]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(fields)
-    writer.writerows(lines)
-    return text.getvalue().encode("utf-8", "surrogateescape")
+def _problem_files(name: str, images: ImageSet) -> None:
+    source, about = sources.source_of(name), "All of these files, with what is wrong or worth knowing"
+    with st.container(horizontal=True):
+        offered.link("problems.csv", lambda: problems_csv(images), f"{about}; every path exactly.", source=source)
+        offered.link(
+            "problems-spreadsheet.csv",
+            lambda: problems_csv(images, spreadsheet=True),
+            f"{about}, for Excel and the like, which run no name in it.",
+            source=source,
+        )
 
 
 def _duplicates(name: str, images: ImageSet) -> None:
     groups = images.duplicates
     with st.expander(f"Groups of exact copies: {len(groups):,}", icon=":material/content_copy:"):
-        st.caption("Copies count as images of their own: they make their place look denser, and two copies may both be picked.")
+        st.caption("Copies are one image to every method: a second one is picked only when nothing else is left.")
         lines = [
             (
                 len(group),

@@ -37,7 +37,7 @@ def write_images(root: Path, names: tuple[str, ...], broken: int = 0) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return write_images(tmp_path / "work" / "photos", tuple(f"{at}.png" for at in range(9)))
+    return write_images(tmp_path / "album" / "photos", tuple(f"{at}.png" for at in range(9)))
 
 
 def run(*words: str | Path) -> int:
@@ -59,7 +59,7 @@ def picked(out: Path) -> list[str]:
 # ---------------------------------------------------------------- run.json from elsewhere
 
 
-@pytest.mark.parametrize("given", ["photos", "./photos/", "../work/photos", "{absolute}", "link"])
+@pytest.mark.parametrize("given", ["photos", "./photos/", "../album/photos", "{absolute}", "link"])
 def test_a_record_works_from_any_working_directory(folder, tmp_path, monkeypatch, given):
     monkeypatch.chdir(folder.parent)
     Path("link").symlink_to(folder)

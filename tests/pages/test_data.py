@@ -121,7 +121,8 @@ def test_notes_are_shown_as_such_and_are_no_problems(app, root):
     assert "Notes on files that are used: 2" in [expander.label for expander in app.test.expander]
     assert "deep 0.tif" in app.text
     assert "had to be guessed" in app.text
-    assert "notes.csv" in app.text
+    assert "problems.csv" in app.text
+    assert "problems-spreadsheet.csv" in app.text
 
 
 def test_a_folder_that_is_empty_says_so_and_can_be_tried_again(app, root):
