@@ -11,6 +11,7 @@ from .distances import blocks, sq_distances, squared_lengths
 from .errors import UslError
 from .neighbors import find_neighbors
 from .types import FloatArray, Neighbors
+from .umap_compiled import keep_compiled
 from .validation import finite_matrix, same_images, unit_rows, whole_number
 
 UMAP_NEIGHBORS = 15
@@ -74,6 +75,7 @@ def _pca(x: FloatArray) -> FloatArray:
 def _umap(x: FloatArray, graph: Neighbors, k: int, start: FloatArray, seed: int) -> FloatArray:
     import umap
 
+    keep_compiled()
     # umap-learn counts every point as its own first neighbour.
     indices = np.column_stack([np.arange(len(x), dtype=np.int32), graph.indices[:, : k - 1]])
     distances = np.column_stack([np.zeros(len(x), dtype=np.float32), graph.distances[:, : k - 1]])

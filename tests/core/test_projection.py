@@ -56,7 +56,7 @@ def test_pca_runs_over_blocks(monkeypatch):
     np.testing.assert_allclose(project(x, method="pca"), whole, atol=1e-5)
 
 
-# ---------------------------------------------------------------- UMAP (its first call compiles for a quarter of a minute)
+# ---------------------------------------------------------------- UMAP (the first call on a machine compiles for some seconds)
 
 
 @pytest.mark.parametrize(
