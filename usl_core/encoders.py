@@ -276,14 +276,21 @@ def _sample(raw: RawBlocks, n: int) -> NDArray[np.uint8]:
 
 def _principal_axes(sample: NDArray[np.uint8]) -> tuple[np.ndarray, np.ndarray]:
     """Mean (r,) and axes (r, d) of rows that are not all equal; the largest entry of each axis is positive."""
-    from sklearn.decomposition import PCA
-
     exact = len(sample) <= _EXACT_UP_TO
     dtype = np.float64 if exact else np.float32
     mean = sample.mean(axis=0, dtype=np.float64).astype(dtype)
-    solver = PCA(min(MAX_DIM, *sample.shape), svd_solver="full" if exact else "randomized", random_state=0)
-    solver.fit(sample.astype(dtype) - mean)
-    spread = solver.singular_values_
-    axes = solver.components_[spread > spread[0] * max(sample.shape) * np.finfo(dtype).eps].T
+    centred, count = sample.astype(dtype) - mean, min(MAX_DIM, *sample.shape)
+    if exact:  # as scikit-learn does it, to the last bit; loading that takes longer than all the rest
+        from scipy.linalg import svd
+
+        centred -= centred.mean(axis=0)
+        _, spread, components = svd(centred, full_matrices=False)
+        spread, components = spread[:count], components[:count]
+    else:
+        from sklearn.decomposition import PCA
+
+        solver = PCA(count, svd_solver="randomized", random_state=0).fit(centred)
+        spread, components = solver.singular_values_, solver.components_
+    axes = components[spread > spread[0] * max(sample.shape) * np.finfo(dtype).eps].T
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0)
     return mean, axes * np.sign(largest)

@@ -398,3 +398,30 @@ def test_a_rare_picture_that_the_sample_misses_is_still_seen(monkeypatch):
     values = finish(rows)
     assert values.shape == (21, 2)
     assert len(np.unique(values.round(2), axis=0)) == 3
+
+
+@pytest.mark.parametrize("n", [2, 3, 40, 90])
+def test_few_images_have_the_axes_of_scikit_learn_to_the_last_bit(n):
+    """Features that were kept by a version that asked it stay what they are called."""
+    from sklearn.decomposition import PCA
+
+    sample = np.random.default_rng(n).integers(0, 256, (n, 75), dtype=np.uint8)
+    sample[-1] = sample[0] + np.uint8(n == 2)
+    mean, axes = encoders._principal_axes(sample)
+    solver = PCA(min(64, n), svd_solver="full").fit(sample - sample.mean(axis=0))
+    theirs = solver.components_[: axes.shape[1]].T
+    largest = np.take_along_axis(theirs, np.abs(theirs).argmax(axis=0)[None], axis=0)
+    assert np.array_equal(mean, sample.mean(axis=0))
+    assert axes.shape[1] == min(64, max(1, n - 2))
+    assert np.array_equal(axes, theirs * np.sign(largest))
+
+
+def test_few_images_are_encoded_without_loading_scikit_learn(tmp_path):
+    for at in range(5):
+        picture(9, 9, at).save(tmp_path / f"{at}.png")
+    code = (
+        "import sys, usl_core\n"
+        f"found = usl_core.encode({str(tmp_path)!r}, 'pixels:pca', cache_dir={str(tmp_path / 'cache')!r})\n"
+        "print(found.values.shape, [m for m in ('sklearn', 'pandas', 'torch') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "(5, 4) []\n"
