@@ -32,6 +32,7 @@ with errors.shown(way_out=True):
     )
     maps_job.show(choices, made)
     asked = training.asked_for(choices, made)
+    training.obey(asked)
     running = training.current(made)
     shown = running if running is not None and running.is_active else asked
     if folders.is_read_only() and not shown.finished:

@@ -41,6 +41,7 @@ def _result(name: str, saved: Mapping[str, Any]) -> tuple[Mapping[str, Any], boo
         label="Run it",
         help="Some seconds, on bundled data with fixed settings; yours stay as they are. Until then the saved run is shown.",
         quiet=True,
+        place=f"experiment {name}",
     )
     return (saved, False) if job is None else (job.result, True)
 

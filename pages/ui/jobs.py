@@ -9,7 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from . import errors, folders, sources
+from . import errors, folders, pressed, sources
 from .job_pool import pool
 from .job_state import Job, Purpose
 from .text import plain
@@ -72,6 +72,7 @@ def section(
     auto: Purpose | None = None,
     quiet: bool = False,
     is_there: Callable[[], bool] = lambda: True,
+    place: str = "",
 ) -> Job | None:
     """All that a page shows of a job: the button, then progress with cancel, then an error with another try.
 
@@ -85,14 +86,19 @@ def section(
         auto: start for this purpose without being asked, unless it was cancelled or failed; None waits for the button.
         quiet: the button is not what the page is about.
         is_there: whether the cache still holds what the job made, where that is where it went.
+        place: one per section of a page, whatever its key is at the moment; the task by default.
 
     Returns:
         The job if it is done.
     """
+    place = place or task
     job = find(key)
-    if job is None and auto is not None and key not in _left():
+    is_lost = job is not None and job.status == "done" and not is_there()
+    if pressed.take(f"start {place}"):
+        start(key, task, arguments, purpose="asked", afresh=is_lost)
+    elif job is None and auto is not None and key not in _left():
         start(key, task, arguments, purpose=auto)
-        job = find(key)
+    job = find(key)
     if job is not None and job.active:
         _watch(key, doing)
         return None
@@ -115,16 +121,8 @@ def section(
     icon = ":material/replay:" if again else ":material/play_arrow:"
     word = {"failed": "Try again", "cancelled": "Resume"}.get(job.status, label) if job else ("Watch it" if again else label)
     kind: Literal["primary", "secondary"] = "secondary" if quiet else "primary"
-    st.button(
-        word,
-        key=f"start {key}",
-        help=help,
-        icon=icon,
-        type=kind,
-        on_click=start,
-        args=(key, task, arguments),
-        kwargs={"purpose": "asked", "afresh": is_lost},
-    )
+    place = f"start {place}"
+    st.button(word, key=place, help=help, icon=icon, type=kind, on_click=pressed.press, args=(place,))
     return None
 
 
@@ -168,6 +166,8 @@ def background(key: str, task: str, arguments: Mapping[str, Any], doing: str) ->
     Returns:
         The job if it is done.
     """
+    if pressed.take(f"start {task}"):
+        start(key, task, arguments, purpose="background")
     job = pool().find(key)
     before = st.session_state.get(_BACKGROUND)
     if before is not None and before != key:
@@ -176,9 +176,8 @@ def background(key: str, task: str, arguments: Mapping[str, Any], doing: str) ->
     if job is not None and job.status in ("done", "failed"):
         if job.status == "failed":
             st.caption(f":material/error: {doing}: {plain(job.error)}")
-            again = {"purpose": "background"}
-            icon = ":material/replay:"
-            st.button("Try again", key=f"start {key}", icon=icon, on_click=start, args=(key, task, arguments), kwargs=again)
+            place = f"start {task}"
+            st.button("Try again", key=place, icon=":material/replay:", on_click=pressed.press, args=(place,))
         return job if job.status == "done" else None
     _follow_background(key, task, arguments, doing)
     return None

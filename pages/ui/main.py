@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import nav, state, turns
+from pages.ui import nav, pressed, state, turns
 
 # Streamlit's captions reach a contrast of 4.2, its white on the accent of the dark theme 2.4; small print needs 4.5 (WCAG AA).
 STYLE = """
@@ -35,3 +35,4 @@ with turns.taken():
     page.run()
     if is_home:  # its pictures need none of the controls and come first
         sidebar()
+    pressed.forget()

@@ -16,7 +16,7 @@ from usl_core.uslt.params import UsltParams
 from usl_core.uslt.records import TrainingRecord
 from usl_core.uslt.train import UsltTraining
 
-from . import cached, errors, folders, jobs
+from . import cached, errors, folders, jobs, pressed
 from .job_pool import pool
 from .job_state import Job
 from .state import Choices
@@ -26,6 +26,7 @@ _CURRENT = "uslt-run"
 _ASKED = "uslt-asked"
 _DROPPED = "uslt-dropped"
 _SEEN = "uslt-seen"
+_START = "uslt-start"
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +137,12 @@ def _quick(asked: Run, found: Run | None) -> None:
         errors.say("The training that was finished is no longer in the cache; train again on the page USL-T.")
 
 
+def obey(asked: Run) -> None:
+    """Start or go on if the button was pressed, with what the sidebar says by now."""
+    if pressed.take(_START) and not asked.is_active:
+        start(asked)
+
+
 def start(run: Run) -> None:
     """Start or go on; for callbacks."""
     st.session_state[_CURRENT] = run.arguments()
@@ -179,11 +186,11 @@ def buttons(asked: Run, shown: Run) -> None:
         label = f"Go on after epoch {done}" if done else "Start the training"
         st.button(
             label,
-            key="uslt-start",
+            key=_START,
             type="primary",
             icon=":material/play_arrow:",
-            on_click=start,
-            args=(asked,),
+            on_click=pressed.press,
+            args=(_START,),
             help="In the background: look at other pages meanwhile, reload or close this one. Every epoch is kept on disk.",
         )
         if done:

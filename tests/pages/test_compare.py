@@ -459,9 +459,7 @@ def test_the_commands_are_those_that_repeat_the_view(app):
 def test_report_and_archive_are_jobs_with_a_link_at_the_end(app):
     open_compare(app, m="5").fine()
     for what, name in (("archive", "picks.zip"), ("report", "report.html")):
-        (start,) = [key for key in app.keys("button") if key.startswith(f"start {what}")]
-        app.press(start)
-        app.until_done().fine()
+        app.press(f"start {what}").until_done().fine()
         (job,) = [entry.job for key, entry in pool()._entries.items() if key.startswith(what)]
         assert f"api/file/{job.id}" in app.text
         path = pool().file_of(job.id)
@@ -473,15 +471,33 @@ def test_report_and_archive_are_jobs_with_a_link_at_the_end(app):
 def test_a_crash_of_a_job_is_a_sentence_and_the_page_lives(app, root, monkeypatch):
     monkeypatch.setattr(pool(), "_command", ("false",))
     open_compare(app, m="5").fine()
-    (start,) = [key for key in app.keys("button") if key.startswith("start archive")]
-    app.press(start).until_done()
+    app.press("start archive").until_done()
     assert not app.test.exception
     assert len(app.test.error) == 1
     assert "its process ended with exit status 1" in app.plain
     assert len(app.picks("USL")) == 5
     monkeypatch.undo()
     monkeypatch.setattr(jobs, "pool", pool)
-    app.press(start).until_done()
+    app.press("start archive").until_done()
+
+
+@pytest.mark.parametrize("what", ["archive", "report"])
+def test_a_button_pressed_right_after_a_slider_takes_what_the_slider_says(app, what):
+    open_compare(app, m="5").fine()
+    app.test.number_input(key="m").set_value(6)
+    app.press(f"start {what}").fine()
+    assert f"start {what}" not in app.keys("button"), "its progress is in the place of the button"
+    (job,) = [entry.job for key, entry in pool()._entries.items() if key.startswith(what)]
+    app.until_done().fine()
+    assert f"api/file/{job.id}" in app.text
+
+
+def test_a_button_that_was_not_answered_is_forgotten_on_the_next_page(app):
+    open_compare(app, m="5").fine()
+    app.test.session_state["pressed"] = {"start archive"}
+    app.go("density").fine().go("compare").fine()
+    assert "start archive" in app.keys("button")
+    assert not [key for key in pool()._entries if key.startswith("archive")]
 
 
 # ---------------------------------------------------------------- for everybody

@@ -23,11 +23,11 @@ def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("USL_CACHE_DIR", str(tmp_path / "cache"))
 
 
-def record(**settings) -> TrainingRecord:
+def record(budget: int = 12, **settings) -> TrainingRecord:
     demo = usl.load_demo("digits")
     params = usl.UsltParams(**{"n_epochs": 4, "n_views": 0, **settings})
     key = views_key(demo.features, params.n_views) if params.n_views else None
-    return TrainingRecord(demo.features, 12, params, views_key=key)
+    return TrainingRecord(demo.features, budget, params, views_key=key)
 
 
 def open_uslt(app: App, **query) -> App:
@@ -57,6 +57,14 @@ def test_from_start_to_picks(app):
     assert metrics["Clusters alive"] == f"{expected.last.n_alive} of 12"
     assert metrics["Purity"] == f"{expected.last.purity:.0%}"
     assert "uslt-start" not in app.keys("button")
+
+
+def test_the_training_begins_with_what_the_slider_says_by_then(app):
+    open_uslt(app).fine()
+    app.test.number_input(key="m").set_value(11)
+    app.press("uslt-start").fine()
+    (key,) = active()
+    assert key == f"uslt {record(11).key}"
 
 
 def test_the_replay_shows_any_epoch(app):
