@@ -9,6 +9,7 @@ import numpy as np
 from .density import utility
 from .errors import UslError
 from .read_only import read_only
+from .selection.recursion import recursion
 from .selection.regularizer import Penalty
 from .selection.usl import UslParams
 from .types import FloatArray, IntArray, Neighbors, Selection
@@ -84,10 +85,9 @@ def rounds_of(
         horizon_picks=params.horizon_picks,
     )
     weight = selection.info["reg_weight"]
-    penalties = np.zeros((len(selection.trace), len(x)), dtype=np.float32)
-    bar = np.zeros(len(x))
-    for at, before in enumerate(selection.trace[:-1], start=1):
-        bar *= params.reg_momentum
-        bar += (1 - params.reg_momentum) * penalty.update(before.picks)
-        penalties[at] = weight * bar
+    penalties = np.empty((len(selection.trace), len(x)), dtype=np.float32)
+    recorded = iter(selection.trace)
+    again = recursion(penalty, lambda _: next(recorded).picks, params.reg_momentum)
+    for at, (_, reg_bar, _) in zip(range(len(penalties)), again, strict=False):
+        penalties[at] = weight * reg_bar
     return read_only(Rounds(utility=u, penalties=penalties, picks=np.stack([one.picks for one in selection.trace])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from usl_core import UslParams, find_neighbors, kmeans, score_selection, select
 from usl_core.density import DISTANCE_FLOOR
 from usl_core.errors import UslError
 from usl_core.selection import regularizer, usl
+from usl_core.selection.recursion import recursion
 from usl_core.selection.regularizer import Penalty
 from usl_core.types import Selection
 from usl_core.validation import unit_rows
@@ -272,6 +274,38 @@ def test_columns_stay_within_their_room(monkeypatch):
     for _ in range(8):
         penalty.update(np.arange(20) + 20 * rng.integers(10, size=20))
         assert len(penalty._kept) <= 10
+
+
+@pytest.mark.parametrize("options", [{}, {"power": 20.0}, {"horizon_picks": 2}])
+def test_the_same_picks_again_give_the_same_bits(options):
+    x, clusters = _points(60), np.arange(60) % 6
+    settings_ = {"power": 1.0, "squared": False, "horizon_distance": None, "horizon_picks": None} | options
+    penalty = Penalty(x, clusters, np.array([7]), **settings_)
+    penalty.update(np.arange(6) + 6)
+    first = penalty.update(np.arange(6))
+    np.testing.assert_array_equal(penalty.update(np.arange(6)), first)
+
+
+def test_the_recursion_is_that_of_the_formula():
+    x, clusters, momentum = _points(60), np.arange(60) % 6, 0.7
+    dist, params = _distances(x), UslParams(reg_momentum=momentum)
+    penalty = Penalty(x, clusters, np.empty(0, int), power=1.0, squared=False, horizon_distance=None, horizon_picks=None)
+    order = np.random.default_rng(3).permuted(np.arange(60).reshape(10, 6).T, axis=1).T  # round by round, one per cluster
+    told = []
+
+    def choose(reg_bar):
+        told.append(reg_bar)
+        return order[len(told) - 1]
+
+    rounds = list(islice(recursion(penalty, choose, momentum), 10))
+    bar = np.zeros(60)
+    for at, (picks, reg_bar, reg) in enumerate(rounds):
+        assert picks.tolist() == order[at].tolist()
+        expected = _reg(dist, clusters, order[at - 1], [], params) if at else np.zeros(60)
+        bar = momentum * bar + (1 - momentum) * expected
+        np.testing.assert_allclose(reg, expected, rtol=2e-4)
+        np.testing.assert_allclose(reg_bar, bar, rtol=2e-4)
+        assert told[at] is reg_bar
 
 
 def test_a_caller_may_change_what_it_got():

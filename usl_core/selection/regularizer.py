@@ -54,26 +54,33 @@ class Penalty:
         # 1 / DISTANCE_FLOOR^alpha leaves the range of float32 for large alpha.
         self._dtype = np.float32 if self._exponent >= -2 else np.float64
         self._kept: dict[int, NDArray[np.floating]] = {}
-        self._picks = np.empty(0, dtype=np.int64)
+        self._picks: IntArray | None = None
         self._fixed = np.zeros(len(values))
         for some in self._chunks(labelled):
             self._fixed += self._columns(some, spare_own=False).sum(axis=0, dtype=np.float64)
         self._total = self._fixed
 
+    @property
+    def n_images(self) -> int:
+        """n."""
+        return len(self._values)
+
     def update(self, picks: IntArray) -> NDArray[np.float64]:
-        """Reg for these picks, one per cluster and always in the same cluster order.
+        """Reg for these picks, one per cluster and always in the same cluster order; the same picks again cost nothing.
 
         Returns:
             (n,) float64, finite, >= 0; a copy.
         """
-        if self._nearest is not None:
-            return self._sum_of_nearest(picks, self._nearest)
-        if len(self._picks) and self._exponent >= _MILDEST_FRESH_SUM:
-            moved = picks != self._picks
-            self._total += self._sum(picks[moved]) - self._sum(self._picks[moved])
-        else:
-            self._total = self._fixed + self._sum(picks)
-        self._picks = picks
+        before = self._picks
+        if before is None or not np.array_equal(picks, before):
+            if self._nearest is not None:
+                self._total = self._sum_of_nearest(picks, self._nearest)
+            elif before is not None and self._exponent >= _MILDEST_FRESH_SUM:
+                moved = picks != before
+                self._total += self._sum(picks[moved]) - self._sum(before[moved])
+            else:
+                self._total = self._fixed + self._sum(picks)
+            self._picks = picks
         # Adding and taking away may leave a rounding error below zero where nothing repels any more.
         return np.maximum(self._total, 0)
 

@@ -22,6 +22,7 @@ from ..neighbors import find_neighbors
 from ..types import FloatArray, IntArray, Iteration, Neighbors, Selection
 from ..validation import real_number, whole_number
 from .context import SelectionContext
+from .recursion import recursion
 from .regularizer import Penalty
 from .territories import Territories, divide
 
@@ -201,27 +202,29 @@ def _iterate(
         horizon_distance=params.horizon_distance,
         horizon_picks=params.horizon_picks,
     )
-    score = u.astype(np.float64)
-    picks = _first_copies(land.best(score), land, graph)
-    trace = [Iteration(picks, len(picks), float(u[picks].mean(dtype=np.float64)), 0.0)]
-    reg = penalty.update(picks) if params.n_iterations > 1 or params.relative_weight else np.zeros(len(u))
-    weight, info = _absolute_weight(u, reg, params, context)
-    reg_bar = np.zeros(len(u))
-    while len(trace) < params.n_iterations:
-        reg_bar *= params.reg_momentum
-        reg_bar += (1 - params.reg_momentum) * reg
-        settled = np.all(np.abs(reg_bar - reg) <= _CONVERGED * np.maximum(1.0, reg))
-        score = u - weight * reg_bar
-        before, picks = picks, _first_copies(land.best(score), land, graph)
-        moved = int((picks != before).sum())
+    weight, info = 0.0, {}
+
+    def choose(reg_bar: NDArray[np.float64]) -> IntArray:
+        return _first_copies(land.best(u - weight * reg_bar), land, graph)
+
+    trace: list[Iteration] = []
+    for picks, reg_bar, reg in recursion(penalty, choose, params.reg_momentum):
+        moved = int((picks != trace[-1].picks).sum()) if trace else len(picks)
         mean_utility, mean_penalty = float(u[picks].mean(dtype=np.float64)), float(weight * reg_bar[picks].mean())
         trace.append(Iteration(picks, moved, mean_utility, mean_penalty))
-        # What is left of the way to the limit is a straight line for every score: who wins at both ends wins all along.
-        if moved == 0 and settled and np.array_equal(_first_copies(land.best(u - weight * reg), land, graph), picks):
+        if len(trace) == 1:
+            matters = params.n_iterations > 1 or params.relative_weight
+            weight, info = _absolute_weight(u, penalty.update(picks) if matters else reg, params, context)
+        elif moved == 0 and _is_settled(reg_bar, reg) and np.array_equal(choose(reg), picks):
+            # What is left of the way to the limit is a straight line for every score: who wins at both ends wins all along.
             break
-        if moved and len(trace) < params.n_iterations:
-            reg = penalty.update(picks)
-    return tuple(trace), score[picks], info
+        if len(trace) == params.n_iterations:
+            break
+    return tuple(trace), (u - weight * reg_bar)[picks], info
+
+
+def _is_settled(reg_bar: NDArray[np.float64], reg: NDArray[np.float64]) -> bool:
+    return bool(np.all(np.abs(reg_bar - reg) <= _CONVERGED * np.maximum(1.0, reg)))
 
 
 def _absolute_weight(
