@@ -22,7 +22,7 @@ class Rounds:
 
     Args:
         utility: (n,) float32 U, the same in every round.
-        penalties: (T, n) float32 lambda * RegBar, 0 in the first round.
+        penalties: (T, n) float32 lambda * RegBar, 0 in the first round; what float32 cannot hold is its largest number.
         picks: (T, m) int64, in cluster order.
     """
 
@@ -89,5 +89,5 @@ def rounds_of(
     recorded = iter(selection.trace)
     again = recursion(penalty, lambda _: next(recorded).picks, params.reg_momentum)
     for at, (_, reg_bar, _) in zip(range(len(penalties)), again, strict=False):
-        penalties[at] = weight * reg_bar
+        penalties[at] = np.minimum(weight * reg_bar, np.finfo(np.float32).max)
     return read_only(Rounds(utility=u, penalties=penalties, picks=np.stack([one.picks for one in selection.trace])))

@@ -64,6 +64,19 @@ def test_the_formulas_written_out():
         np.testing.assert_allclose(rounds.penalties[at], 0.7 * bar, rtol=1e-3)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_push_beyond_float32_is_held_at_its_largest_number():
+    x = _points(60)
+    x[1] = x[0] + 1e-7
+    clusters = np.arange(60) % 2
+    graph = usl.find_neighbors(x, 5)
+    params = usl.UslParams(n_neighbors=5, reg_power=30.0, reg_weight=1.0, relative_weight=False, n_iterations=3)
+    chosen = usl.select(x, 2, "usl", params, neighbors=graph, cluster_labels=clusters)
+    rounds = rounds_of(x, chosen, graph)
+    assert np.isfinite(rounds.penalties).all()
+    assert np.isfinite(rounds.regularised(len(rounds))).all()
+
+
 def test_each_pick_is_the_best_of_its_cluster_in_its_round():
     x = _points()
     graph = usl.find_neighbors(x, 5)
