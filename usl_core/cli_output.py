@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from .cli_streams import can_write, put, say
 from .comparison import Comparison
-from .metrics import METRICS
+from .metrics import METRICS, Metric
 from .names import spelled_out
 from .types import ImageSet, Progress
 
@@ -92,9 +92,9 @@ def score_table(comparison: Comparison) -> str:
     methods = list(comparison.scorecards)
     rows = [["", *methods]]
     for metric in METRICS:
-        cells = [_score(comparison, method, metric.key, metric.percent, metric.digits) for method in methods]
+        cells = [_score(metric, *comparison.mean_and_sd(method, metric.key)) for method in methods]
         if any(cells):
-            rows.append([f"{metric.title} ({metric.better} is better)", *cells])
+            rows.append([f"{metric.title} ({metric.direction})", *cells])
     widths = [max(len(row[column]) for row in rows) for column in range(len(methods) + 1)]
     return "\n".join(
         "  ".join(
@@ -104,10 +104,7 @@ def score_table(comparison: Comparison) -> str:
     )
 
 
-def _score(comparison: Comparison, method: str, key: str, percent: bool, digits: int) -> str:
-    mean, sd = comparison.mean_and_sd(method, key)
-    if math.isnan(mean):
-        return ""
-    scale, unit = (100, " %") if percent else (1, "")
-    spread = "" if math.isnan(sd) else f" {'±' if can_write('±') else '+/-'} {sd * scale:.{digits}f}"
-    return f"{mean * scale:.{digits}f}{spread}{unit}"
+def _score(metric: Metric, mean: float, sd: float) -> str:
+    if math.isnan(sd):
+        return metric.text(mean)
+    return f"{metric.number(mean)} {'±' if can_write('±') else '+/-'} {metric.text(sd)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -37,6 +38,44 @@ class Metric:
     digits: int = 2
     percent: bool = False
     needs_labels: bool = False
+
+    @property
+    def arrow(self) -> str:
+        """Where better is."""
+        return "↑" if self.better == "higher" else "↓"
+
+    @property
+    def direction(self) -> str:
+        """Where better is, in words."""
+        return f"{self.better} is better"
+
+    @property
+    def help(self) -> str:
+        """Definition and direction, for a tooltip."""
+        return f"{self.definition} {self.direction.capitalize()}."
+
+    @property
+    def unit(self) -> str:
+        """What follows the number."""
+        return " %" if self.percent else ""
+
+    def number(self, value: float, *, least_digits: int = 0) -> str:
+        """The value as it is shown, without its unit; nothing where it is unknown."""
+        digits = max(self.digits, least_digits)
+        return "" if math.isnan(value) else f"{value * (100 if self.percent else 1):.{digits}f}"
+
+    def text(self, value: float) -> str:
+        """The value as it is shown; nothing where it is unknown."""
+        return "" if math.isnan(value) else self.number(value) + self.unit
+
+    def best(self, values: Mapping[str, float]) -> set[str]:
+        """Whose value is the best as it is shown, all of those who share it; nobody where all look alike."""
+        shown = {name: self.number(value) for name, value in values.items() if not math.isnan(value)}
+        if len(set(shown.values())) < 2:
+            return set()
+        choose = max if self.better == "higher" else min
+        best = shown[choose(shown, key=values.__getitem__)]
+        return {name for name, number in shown.items() if number == best}
 
 
 METRICS = (

@@ -123,31 +123,21 @@ def _score_row(comparison: Comparison, metric: Metric, methods: Sequence[str], r
     values = {method: comparison.mean_and_sd(method, metric.key) for method in methods}
     if all(math.isnan(mean) for mean, _ in values.values()):
         return ""
-    shown = {method: _figure(metric, mean) for method, (mean, _) in values.items()}
-    choose = max if metric.better == "higher" else min
-    best = shown[choose(ranked, key=lambda method: values[method][0])]
-    # Where all look alike there is nothing to emphasise.
-    starred = {m for m in ranked if shown[m] == best} if len({shown[m] for m in ranked}) > 1 else set()
+    starred = metric.best({method: values[method][0] for method in ranked})
     cells = "".join(
-        f'<td role="cell" class="{"best" if method in starred else ""}">'
-        f"{shown[method]}{' %' if metric.percent else ''}{_spread(metric, values[method][1])}</td>"
+        f'<td role="cell" class="{"best" if method in starred else ""}">{_value(metric, *values[method])}</td>'
         for method in methods
     )
-    arrow = "↑" if metric.better == "higher" else "↓"
-    tip = text(f"{metric.definition} {metric.better.capitalize()} is better.")
-    head = f'{text(metric.title)} <span class="arrow">{arrow} {metric.better} is better</span>'
+    head = f'{text(metric.title)} <span class="arrow">{metric.arrow} {metric.direction}</span>'
     return (
-        f'<tr role="row"><th scope="row" role="rowheader" title="{tip}">{head}<small>{text(metric.definition)}</small></th>'
-        f"{cells}</tr>"
+        f'<tr role="row"><th scope="row" role="rowheader" title="{text(metric.help)}">{head}'
+        f"<small>{text(metric.definition)}</small></th>{cells}</tr>"
     )
 
 
-def _figure(metric: Metric, value: float) -> str:
-    return "–" if math.isnan(value) else f"{value * (100 if metric.percent else 1):.{metric.digits}f}"
-
-
-def _spread(metric: Metric, sd: float) -> str:
-    return "" if math.isnan(sd) else f" <small>± {_figure(metric, sd)}</small>"
+def _value(metric: Metric, mean: float, sd: float) -> str:
+    spread = "" if math.isnan(sd) else f" <small>± {metric.number(sd)}</small>"
+    return (metric.text(mean) or "–") + spread
 
 
 def classes_section(comparison: Comparison, counts: dict[str, np.ndarray], sizes: np.ndarray) -> str:

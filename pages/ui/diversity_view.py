@@ -235,9 +235,7 @@ def _score_lines(cards: Sequence[Scorecard]) -> list[tuple[str, ...]]:
     for metric in METRICS:
         values = [getattr(card, metric.key) for card in cards]
         if not any(np.isnan(values)):
-            arrow = "↑" if metric.better == "higher" else "↓"
-            factor, unit = (100, " %") if metric.percent else (1, "")
-            lines.append((f"{metric.title} {arrow}", *(f"{value * factor:.{metric.digits}f}{unit}" for value in values)))
+            lines.append((f"{metric.title} {metric.arrow}", *map(metric.text, values)))
     return lines
 
 
@@ -271,10 +269,7 @@ def _sweep_table(symbol: str, found: Mapping[str, Any]) -> None:
     known = [metric for metric in METRICS if metric.key in found["scores"]]
     lines = []
     for at, value in enumerate(found["values"]):
-        cells = []
-        for metric in known:
-            factor, unit = (100, " %") if metric.percent else (1, "")
-            cells.append(f"{found['scores'][metric.key][at] * factor:.{metric.digits}f}{unit}")
+        cells = [metric.text(found["scores"][metric.key][at]) for metric in known]
         lines.append((f"{value:g}", found["changed"][at], *cells))
     titles = (symbol, "picks unlike λ = 0", *(metric.title for metric in known))
     tables.rows(titles, lines, label=f"USL by {symbol}")

@@ -89,44 +89,30 @@ def table(cards: Mapping[str, Scorecard], titles: Mapping[str, str], over_seeds:
     body = "".join(_row(metric, cards, references, over_seeds or {}) for metric in METRICS)
     tables.show(f"<tr><th scope='col'>Score</th>{head}</tr>", body, label="Scores by method")
     with st.expander("What the numbers mean"):
-        known = [metric for metric in METRICS if any(_figure(metric, getattr(card, metric.key)) for card in cards.values())]
-        lines = [(metric.title, metric.definition, f"{metric.better} is better") for metric in known]
+        known = [metric for metric in METRICS if any(metric.text(getattr(card, metric.key)) for card in cards.values())]
+        lines = [(metric.title, metric.definition, metric.direction) for metric in known]
         tables.rows(("Number", "Definition", "Direction"), lines, words=True, label="What the numbers mean")
 
 
 def _row(metric: Metric, cards: Mapping[str, Scorecard], references: Set[str], over_seeds: Mapping[str, _Pairs]) -> str:
-    shown = {method: _figure(metric, getattr(card, metric.key)) for method, card in cards.items()}
-    ranked = {method: getattr(card, metric.key) for method, card in cards.items() if shown[method] and method not in references}
-    if not any(shown.values()):
+    values = {method: getattr(card, metric.key) for method, card in cards.items()}
+    if all(map(math.isnan, values.values())):
         return ""
-    values = ranked.values()
-    best = _figure(metric, max(values) if metric.better == "higher" else min(values)) if ranked else ""
-    starred = {method for method in ranked if shown[method] == best}
-    if len(starred) == len(ranked):
-        starred = set()
+    starred = metric.best({method: value for method, value in values.items() if method not in references})
     cells = "".join(
-        f"<td><span class='{'best' if method in starred else ''}'>{text or '–'}</span>"
+        f"<td><span class='{'best' if method in starred else ''}'>{metric.text(value) or '–'}</span>"
         f"{_spread(metric, over_seeds.get(method, {}).get(metric.key))}</td>"
-        for method, text in shown.items()
+        for method, value in values.items()
     )
-    arrow = "↑" if metric.better == "higher" else "↓"
-    definition = escape(f"{metric.definition} {metric.better.capitalize()} is better.", quote=True)
-    name = f"<abbr title='{definition}'>{escape(metric.title)}</abbr> <span aria-hidden='true'>{arrow}</span>"
+    name = f"<abbr title='{escape(metric.help)}'>{escape(metric.title)}</abbr> <span aria-hidden='true'>{metric.arrow}</span>"
     return f"<tr><th scope='row'>{name}</th>{cells}</tr>"
-
-
-def _figure(metric: Metric, value: float) -> str:
-    if math.isnan(value):
-        return ""
-    return f"{value * 100:.{metric.digits}f} %" if metric.percent else f"{value:.{metric.digits}f}"
 
 
 def _spread(metric: Metric, pair: Sequence[float | None] | None) -> str:
     """Mean and standard deviation, in small print under the number."""
     if pair is None or pair[0] is None or pair[1] is None:
         return ""
-    factor = 100 if metric.percent else 1
-    mean, deviation = (f"{value * factor:.{max(metric.digits, 1)}f}" for value in (pair[0], pair[1]))
+    mean, deviation = (metric.number(value, least_digits=1) for value in (pair[0], pair[1]))
     return f"<small>{mean} ± {deviation}</small>"
 
 

@@ -205,3 +205,27 @@ def test_bad_arguments(arguments, message):
 def test_a_graph_from_elsewhere_is_enough():
     graph = Neighbors(indices=GRAPH.indices[:, :2], distances=GRAPH.distances[:, :2])
     assert score_selection(SIX, [0], graph, n_neighbors=2).coverage > 0
+
+
+def test_how_a_number_reads():
+    share = metrics.Metric("a", "A", "What a is.", "higher", 1, percent=True)
+    length = metrics.Metric("b", "B", "What b is.", "lower", 0)
+    assert (share.text(0.1234), share.number(0.1234), share.text(math.nan), share.number(math.nan)) == (
+        "12.3 %",
+        "12.3",
+        "",
+        "",
+    )
+    assert (length.text(12.6), length.number(12.61, least_digits=1)) == ("13", "12.6")
+    assert (share.arrow, length.arrow) == ("↑", "↓")
+    assert length.help == "What b is. Lower is better."
+
+
+def test_the_best_are_those_who_look_best():
+    share = metrics.Metric("a", "A", "What a is.", "higher", 1, percent=True)
+    length = metrics.Metric("b", "B", "What b is.", "lower", 1)
+    values = {"x": 0.50011, "y": 0.50024, "z": 0.4, "unknown": math.nan}
+    assert share.best(values) == {"x", "y"}
+    assert length.best({name: 100 * value for name, value in values.items()}) == {"z"}
+    assert share.best({"x": 0.50011, "y": 0.50024}) == set(), "all look alike"
+    assert share.best({"x": 0.5}) == share.best({"unknown": math.nan}) == share.best({}) == set()
