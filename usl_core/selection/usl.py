@@ -202,7 +202,7 @@ def _iterate(
         horizon_distance=params.horizon_distance,
         horizon_picks=params.horizon_picks,
     )
-    weight, info = 0.0, {}
+    weight, info = 0.0, dict[str, float]()
 
     def choose(reg_bar: NDArray[np.float64]) -> IntArray:
         return _first_copies(land.best(u - weight * reg_bar), land, graph)
