@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 import usl_core as usl
 from usl_core.images import open_image
@@ -61,11 +62,15 @@ def test_nothing_goes_wrong_nothing_is_asked_of_other_hosts_and_thumbnails_are_t
 
 
 def test_dragging_lambda_changes_only_usl_and_the_address(page, address):
+    frames: list[bytes] = []
+    errors: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
+    page.on("console", lambda message: errors.append(message.text) if "ebsocket" in message.text else None)
     open_compare(page, address)
     before = {method: picks(page, method) for method in ("Random", "Stratified", "USL")}
     slider(page, "Weight λ").focus()
-    for _ in range(8):
-        page.keyboard.press("ArrowRight")
+    for key in [*["ArrowRight"] * 8, *["ArrowLeft"] * 8, *["ArrowRight"] * 8]:
+        page.keyboard.press(key)
     page.wait_for_function("new URL(location.href).searchParams.get('rlambda') === '0.9'")
     demo = usl.load_demo("digits")
     expected = usl.select(demo.features, 40, "usl", usl.UslParams(reg_weight=0.9), neighbors=demo.neighbors)
@@ -74,6 +79,11 @@ def test_dragging_lambda_changes_only_usl_and_the_address(page, address):
     assert after["USL"] != before["USL"]
     assert after["Random"] == before["Random"]
     assert after["Stratified"] == before["Stratified"]
+    assert errors == []
+    # What the browser keeps, so that the server may name it instead of sending it, may be gone when it is named: a dead page.
+    messages = [ForwardMsg.FromString(frame) for frame in frames]
+    assert len(messages) > 100
+    assert not [message for message in messages if message.metadata.cacheable or message.WhichOneof("type") == "ref_hash"]
     page.reload()
     wait_for_maps(page)
     assert picks(page, "USL") == after["USL"]
