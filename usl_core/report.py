@@ -9,41 +9,52 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment
+from markupsafe import Markup
 from numpy.typing import NDArray
 
+from . import report_files, report_sections
 from .comparison import Comparison
 from .density import density_peaks, density_percentile, mean_distance
 from .errors import UslError
 from .export import write_atomically
 from .figure_layers import ColourBy, MapFacts, Panel
 from .figures import class_bars, map_figure
-from .names import display_name
-from .palette import THEMES, ThemeName
-from .report_gallery import files_section, gallery_section, origin_section
-from .report_sections import classes_section, fact_list, maps_section, methods_section, overlap_section, scores_section
+from .html import environment
+from .palette import THEMES, ThemeName, method_style
+from .report_marks import mark
+from .report_sections import View
 from .types import FloatArray, IntArray
 from .validation import finite_matrix, whole_number
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATES = Path(__file__).parent / "templates" / "report"
 _PANEL_HEIGHT = 380
 _LONG = 32  # arrays of more entries are stored once, however many traces use them
-_LINKS = {
-    "methods": "Methods",
-    "maps": "Maps",
-    "scores": "Scores",
-    "classes": "Classes",
-    "overlap": "Agreement",
-    "picks": "Picks",
-    "files": "Files",
-    "origin": "Repeat",
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page that the navigation can point to.
+
+    Args:
+        key: its address, and the name of its template.
+        link: in the navigation.
+        title: above it.
+        view: what the template is given.
+    """
+
+    key: str
+    link: str
+    title: str
+    view: View
 
 
 def write_report(
@@ -102,28 +113,48 @@ def _page(comparison: Comparison, flat: FloatArray, title: str, map_note: str, c
     counts = _class_counts(comparison)
     sizes = np.bincount(images.labels, minlength=len(images.class_names)) if images.labels is not None else np.empty(0)
     n_shown = min(len(flat), max(max_points, len(_picked(comparison))))
-    sections = {
-        "methods": methods_section(comparison),
-        "maps": maps_section(comparison, colours, map_note, n_shown, len(list(facts.peaks)), owner),
-        "scores": scores_section(comparison),
-        "classes": classes_section(comparison, counts, sizes) if counts else "",
-        "overlap": overlap_section(comparison) if len(comparison.selections) > 1 or len(comparison.seeds) > 1 else "",
-        "picks": gallery_section(comparison, facts, flat),
-        "files": files_section(images),
-        "origin": origin_section(comparison, command),
-    }
-    scripts = {"plotly": get_plotlyjs(), "script": (_TEMPLATES / "report.js").read_text(encoding="utf-8")}
-    return Template((_TEMPLATES / "report.html").read_text(encoding="utf-8")).substitute(
-        policy=_policy(scripts.values()),
-        title=escape(display_name(title, 200)),
-        budget=f"{comparison.budget:,}",
-        style=_style(),
-        facts=fact_list(comparison, map_note),
-        links="".join(f'<a href="#{key}">{_LINKS[key]}</a>' for key, body in sections.items() if body),
-        sections="".join(sections.values()),
-        figures=_figures(comparison, flat, facts, colours, counts, sizes, max_points),
+    several = len(comparison.selections) > 1 or len(comparison.seeds) > 1
+    n_peaks = len(list(facts.peaks))
+    known = [
+        Section("methods", "Methods", "The methods", report_sections.methods(comparison)),
+        Section(
+            "maps",
+            "Maps",
+            "Where the picks lie",
+            report_sections.maps(comparison, colours, map_note, n_shown, n_peaks, owner),
+        ),
+        Section("scores", "Scores", "Scores", report_sections.scores(comparison)),
+        Section("classes", "Classes", "Classes", report_sections.classes(comparison, counts, sizes) if counts else {}),
+        Section("overlap", "Agreement", "Agreement", report_sections.agreement(comparison) if several else {}),
+        Section("picks", "Picks", "Picks", report_files.picks(comparison, facts, flat)),
+        Section("files", "Files", "Files", report_files.files(images)),
+        Section("origin", "Repeat", "How to repeat this", report_files.origin(comparison, command)),
+    ]
+    templates = _templates()
+    scripts = {"plotly": _own(get_plotlyjs()), "script": _own((_TEMPLATES / "script.js").read_text(encoding="utf-8"))}
+    return templates.get_template("page.html").render(
+        policy=_own(_policy(scripts.values())),
+        title=title,
+        budget=comparison.budget,
+        style=_own(templates.get_template("style.css").render(THEMES)),
+        facts=report_sections.facts(comparison, map_note),
+        sections=[section for section in known if section.view],
+        figures=_own(_figures(comparison, flat, facts, colours, counts, sizes, max_points)),
         **scripts,
     )
+
+
+@cache
+def _templates() -> Environment:
+    made = environment(_TEMPLATES)
+    made.filters["mark"] = mark
+    made.filters["method_label"] = lambda method: method_style(method).label
+    return made
+
+
+def _own(source: str) -> Markup:
+    """What was made here and is no text: scripts, styles, JSON."""
+    return Markup(source)  # noqa: S704
 
 
 def _clusters(comparison: Comparison) -> tuple[IntArray | None, str]:
@@ -144,14 +175,7 @@ def _class_counts(comparison: Comparison) -> dict[str, NDArray[np.float64]]:
     return {method: np.mean([card.class_counts for card in cards], axis=0) for method, cards in comparison.scorecards.items()}
 
 
-def _style() -> str:
-    """The style sheet, with the colours of both themes."""
-    names = ("background", "text", "muted", "accent", "rule")
-    values = {f"{kind}_{name}": getattr(look, name) for kind, look in THEMES.items() for name in names}
-    return Template((_TEMPLATES / "report.css").read_text(encoding="utf-8")).substitute(values)
-
-
-def _policy(scripts: Any) -> str:
+def _policy(scripts: Iterable[str]) -> str:
     hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return (
         f"default-src 'none'; script-src {hashes} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from markupsafe import Markup
+
 from .palette import method_style
 
 _POLYGONS = {  # corners and the angle of the first one; 270 degrees is up
@@ -16,10 +18,11 @@ _POLYGONS = {  # corners and the angle of the first one; 270 degrees is up
 }
 
 
-def mark(method: str) -> str:
+def mark(method: str) -> Markup:
     """The marker of a method, hidden from screen readers, which read the name beside it."""
     style = method_style(method)
-    return f'<svg class="mark" viewBox="0 0 20 20" aria-hidden="true">{_shape(style.symbol, style.colour)}</svg>'
+    shape = _shape(style.symbol, style.colour)
+    return Markup(f'<svg class="mark" viewBox="0 0 20 20" aria-hidden="true">{shape}</svg>')  # noqa: S704  (from the palette)
 
 
 def _shape(symbol: str, colour: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from usl_core import report_gallery, report_sections
+from usl_core import report_files
 from usl_core.comparison import Comparison, compare
 from usl_core.errors import UslError
 from usl_core.images import scan
@@ -224,8 +224,8 @@ def test_scores_are_mean_and_spread_with_definitions(page, comparison):
     assert all(metric.definition.replace('"', "&quot;") in titles for metric in METRICS)
 
 
-def test_the_best_is_marked_among_methods_that_do_not_see_the_labels(comparison):
-    html = report_sections.scores_section(comparison)
+def test_the_best_is_marked_among_methods_that_do_not_see_the_labels(comparison, page):
+    html = page.source[page.source.index('<section id="scores"') :]
     for metric in METRICS:
         means = {method: comparison.mean_and_sd(method, metric.key)[0] for method in ("random", "usl")}
         shown = {m: f"{v * (100 if metric.percent else 1):.{metric.digits}f}" for m, v in means.items()}
@@ -271,8 +271,8 @@ def test_the_gallery_shows_every_pick_with_its_facts(page, comparison):
 
 
 def test_long_galleries_and_tables_are_cut_and_say_so(comparison, xy, tmp_path, monkeypatch):
-    monkeypatch.setattr(report_gallery, "MAX_THUMBNAILS", 3)
-    monkeypatch.setattr(report_sections, "MAX_TABLE_ROWS", 5)
+    monkeypatch.setattr(report_files, "MAX_THUMBNAILS", 3)
+    monkeypatch.setattr(report_files, "MAX_TABLE_ROWS", 5)
     page = rendered(comparison, xy, tmp_path)
     assert len([attributes for attributes in page.all("img") if "data-row" in attributes]) == 9
     assert page.text.count("12 picks, the first 3 shown") == 3
