@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from weakref import WeakValueDictionary
 
 import streamlit as st
 
+from . import markup
 from .sources import is_open
 
 
@@ -58,6 +58,4 @@ def link(name: str, make: Callable[[], bytes], help: str = "", *, source: str) -
 
 def anchor(address: str, name: str, label: str, help: str = "") -> None:
     """A link that saves what it leads to under that name."""
-    address, name, label, help = (escape(text, quote=True) for text in (address, name, label, help))
-    arrow = "<span aria-hidden='true'>↓</span>"
-    st.html(f"<a class='usl-file' href='{address}' download='{name}' title='{help}'>{arrow} {label}</a>", width="content")
+    markup.show("link", width="content", address=address, name=name, label=label, help=help)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -10,7 +9,7 @@ import streamlit as st
 from usl_core.demos import DemoCard, demo_cards
 from usl_core.errors import UslError
 
-from . import cached, errors, folders, sources, state
+from . import cached, errors, folders, markup, sources, state
 from .routes import image_url
 from .text import plain
 
@@ -19,11 +18,7 @@ _REFUSED = "refused-folder"
 _FIELD = "typed-folder"
 _SHOWN = "shown-folder"
 _SAMPLES = 10
-_STYLE = """<style>
-.usl-samples { display: flex; gap: 4px; overflow: hidden; }
-.usl-samples img { width: 44px; height: 44px; object-fit: contain; border-radius: 4px; background: rgba(128,128,128,.12); }
-.st-key-folder-list { max-height: 14rem; overflow-y: auto; }  /* a home directory may hold hundreds */
-</style>"""
+_STYLE = "<style>.st-key-folder-list { max-height: 14rem; overflow-y: auto; }</style>"  # a home directory may hold hundreds
 
 
 def demos() -> None:
@@ -37,11 +32,8 @@ def _demo(card: DemoCard) -> None:
     images = cached.images(card.name)
     assert images is not None
     step = max(len(images) // _SAMPLES, 1)
-    samples = "".join(
-        f"<img alt='' loading='lazy' src='{escape(image_url(card.name, images.digests[row]), quote=True)}'>"
-        for row in range(step // 2, len(images), step)[:_SAMPLES]
-    )
-    st.html(f"{_STYLE}<div class='usl-samples' aria-hidden='true'>{samples}</div>")
+    shown = range(step // 2, len(images), step)[:_SAMPLES]
+    markup.show("samples", addresses=[image_url(card.name, images.digests[row]) for row in shown])
     st.markdown(f"**{card.title}** · {card.n:,} images, {card.n_classes} classes  \n:small[{plain(card.description)}]")
     is_open = state.data() == card.name
     st.button(
@@ -87,6 +79,7 @@ def folder() -> None:
                 help="All images in it and in its subfolders; subfolders become classes. Nothing is copied or changed.",
             )
             st.caption(f"{some}{counted} right here, {len(listed.folders):,} subfolders, {len(listed.archives):,} archives")
+        st.html(_STYLE)
         with st.container(key="folder-list", horizontal=True, gap="small"):
             for at, name in enumerate(listed.folders):
                 st.button(plain(name, 48), key=f"enter-{at}", icon=":material/folder:", on_click=_enter, args=(here / name,))

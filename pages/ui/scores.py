@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -85,27 +83,31 @@ def table(cards: Mapping[str, Scorecard], titles: Mapping[str, str], over_seeds:
         over_seeds: mean and standard deviation by method and number, once they are known.
     """
     references = {card.name for card in method_cards() if card.needs_labels}
-    head = "".join(f"<th scope='col'>{escape(titles[method])}{' †' if method in references else ''}</th>" for method in cards)
-    body = "".join(_row(metric, cards, references, over_seeds or {}) for metric in METRICS)
-    tables.show(f"<tr><th scope='col'>Score</th>{head}</tr>", body, label="Scores by method")
+    heads = [f"{titles[method]}{' †' if method in references else ''}" for method in cards]
+    known = [metric for metric in METRICS if any(metric.text(getattr(card, metric.key)) for card in cards.values())]
+    lines = [_row(metric, cards, references, over_seeds or {}) for metric in known]
+    tables.rows(("Score", *heads), lines, label="Scores by method")
     with st.expander("What the numbers mean"):
-        known = [metric for metric in METRICS if any(metric.text(getattr(card, metric.key)) for card in cards.values())]
-        lines = [(metric.title, metric.definition, metric.direction) for metric in known]
-        tables.rows(("Number", "Definition", "Direction"), lines, words=True, label="What the numbers mean")
+        meanings = [(metric.title, metric.definition, metric.direction) for metric in known]
+        tables.rows(("Number", "Definition", "Direction"), meanings, words=True, label="What the numbers mean")
 
 
-def _row(metric: Metric, cards: Mapping[str, Scorecard], references: Set[str], over_seeds: Mapping[str, _Pairs]) -> str:
+def _row(
+    metric: Metric, cards: Mapping[str, Scorecard], references: Set[str], over_seeds: Mapping[str, _Pairs]
+) -> list[tables.Cell]:
     values = {method: getattr(card, metric.key) for method, card in cards.items()}
-    if all(map(math.isnan, values.values())):
-        return ""
-    starred = metric.best({method: value for method, value in values.items() if method not in references})
-    cells = "".join(
-        f"<td><span class='{'best' if method in starred else ''}'>{metric.text(value) or '–'}</span>"
-        f"{_spread(metric, over_seeds.get(method, {}).get(metric.key))}</td>"
-        for method, value in values.items()
-    )
-    name = f"<abbr title='{escape(metric.help)}'>{escape(metric.title)}</abbr> <span aria-hidden='true'>{metric.arrow}</span>"
-    return f"<tr><th scope='row'>{name}</th>{cells}</tr>"
+    best = metric.best({method: value for method, value in values.items() if method not in references})
+    return [
+        tables.Cell(text=metric.title, help=metric.help, sign=metric.arrow),
+        *(
+            tables.Cell(
+                text=metric.text(value) or "–",
+                small=_spread(metric, over_seeds.get(method, {}).get(metric.key)),
+                is_best=method in best,
+            )
+            for method, value in values.items()
+        ),
+    ]
 
 
 def _spread(metric: Metric, pair: Sequence[float | None] | None) -> str:
@@ -113,17 +115,13 @@ def _spread(metric: Metric, pair: Sequence[float | None] | None) -> str:
     if pair is None or pair[0] is None or pair[1] is None:
         return ""
     mean, deviation = (metric.number(value, least_digits=1) for value in (pair[0], pair[1]))
-    return f"<small>{mean} ± {deviation}</small>"
+    return f"{mean} ± {deviation}"
 
 
 def overlap_table(selections: Mapping[str, Selection], titles: Mapping[str, str], n: int) -> None:
     """How many picks two methods share, beside what two random draws would share."""
     shared = overlap({method: chosen.indices for method, chosen in selections.items()})
-    head = "".join(f"<th scope='col'>{escape(titles[method])}</th>" for method in selections)
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(titles[a])}</th>" + "".join(f"<td>{shared[a, b]}</td>" for b in selections) + "</tr>"
-        for a in selections
-    )
-    tables.show(f"<tr><th scope='col'>Shared picks</th>{head}</tr>", rows, label="Picks that two methods share")
+    lines = [(titles[a], *(shared[a, b] for b in selections)) for a in selections]
+    tables.rows(("Shared picks", *(titles[method] for method in selections)), lines, label="Picks that two methods share")
     budget = len(next(iter(selections.values())))
     st.caption(f"Two random draws of {budget} from {n:,} images share {expected_overlap(n, budget, budget):.1f} on average.")
