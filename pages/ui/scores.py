@@ -83,7 +83,7 @@ def table(cards: Mapping[str, Scorecard], titles: Mapping[str, str], over_seeds:
         over_seeds: mean and standard deviation by method and number, once they are known.
     """
     references = {card.name for card in method_cards() if card.needs_labels}
-    heads = [f"{titles[method]}{' †' if method in references else ''}" for method in cards]
+    heads = [titles[method] + "\u00a0†" * (method in references) for method in cards]
     known = [metric for metric in METRICS if any(metric.text(getattr(card, metric.key)) for card in cards.values())]
     lines = [_row(metric, cards, references, over_seeds or {}) for metric in known]
     tables.rows(("Score", *heads), lines, label="Scores by method")
