@@ -10,10 +10,16 @@ from typing import Any, NoReturn
 
 from . import commands, commands_cache, commands_select, commands_train
 from .cli_inputs import USL_PRESETS, USLT_PRESETS
-from .cli_options import add_beginning, add_encoding, add_lists, add_pretrain, add_spreadsheet
+from .cli_options import add_beginning, add_encoding, add_lists, add_parameters, add_pretrain, add_spreadsheet
 from .cli_streams import BROKEN_PIPE, abandon, make_ready, put, put_all, say
 from .errors import Cancelled, UslError
 from .names import spelled_out
+from .parameters import declared
+from .selection.usl import UslParams
+from .uslt.params import UsltParams
+
+_SHARED = {"n_neighbors", "count_self"}
+"""Parameters that USL and USL-T share, and whose options stand once."""
 
 _DESCRIPTION = """\
 Which m images of a folder should be labelled? Select them by random, stratified, USL or USL-T selection (Unsupervised
@@ -132,10 +138,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_spreadsheet(train)
     add_encoding(train)
     train.add_argument("--preset", type=_preset_name, choices=tuple(USLT_PRESETS), help=_PRESET_HELP)
-    train.add_argument("--k", dest="n_neighbors", type=int, default=argparse.SUPPRESS, metavar="K", help="default: 20")
     train.add_argument("--lambda", dest="reg_weight", type=float, default=argparse.SUPPRESS, metavar="L", help="default: 5")
     train.add_argument("--alpha", dest="reg_power", type=float, default=argparse.SUPPRESS, metavar="A", help="default: 5")
-    train.add_argument("--count-self", action="store_true", default=argparse.SUPPRESS, help="an image may be its own neighbour")
+    add_parameters(train, UsltParams, _SHARED)
     _add_uslt(train)
     train.set_defaults(run=commands_train.run_train)
 
@@ -166,59 +171,20 @@ def _add_usl(parser: argparse.ArgumentParser) -> None:
         choices=tuple(dict.fromkeys([*USL_PRESETS, *USLT_PRESETS])),
         help=_PRESET_HELP,
     )
+    add_parameters(group, UslParams)
     group.add_argument(
-        "--k", dest="n_neighbors", type=int, metavar="K", help="neighbours of the density estimate (default: 20)"
-    )
-    group.add_argument("--lambda", dest="reg_weight", type=float, metavar="L", help="weight of the regulariser (default: 0.5)")
-    group.add_argument("--alpha", dest="reg_power", type=float, metavar="A", help="its exponent on the distance (default: 1)")
-    group.add_argument("--momentum", dest="reg_momentum", type=float, metavar="F", help="[m_reg] (default: 0.9)")
-    group.add_argument("--iterations", dest="n_iterations", type=int, metavar="T", help="rounds of picking (default: 10)")
-    group.add_argument("--horizon-distance", type=float, metavar="D", help="only picks nearer than this repel")
-    group.add_argument("--horizon-picks", type=int, metavar="H", help="only the H nearest picks repel")
-    group.add_argument(
-        "--absolute",
+        "--relative",
         dest="relative_weight",
-        action="store_false",
-        help="take lambda as it is, not in units of the two terms' spreads",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="in units of the spreads (default)",
     )
-    group.add_argument("--relative", dest="relative_weight", action="store_true", help="in units of the spreads (default)")
-    group.add_argument("--squared-distances", action="store_true", help="square the distances, as the released code does")
-    group.add_argument("--count-self", action="store_true", help="count an image as its own first neighbour")
-    group.add_argument("--estimate", choices=("mean", "kth"), help="density from the mean or the k-th distance (default: mean)")
-    group.add_argument("--kmeans-init", choices=("k-means++", "random"), help="default: k-means++")
-    group.add_argument("--kmeans-iterations", type=int, metavar="N", help="default: 100")
 
 
 def _add_uslt(parser: argparse.ArgumentParser) -> None:
     text = "--k and --count-self count here too; so do --lambda and --alpha, unless usl is compared with usl-t"
-    group = parser.add_argument_group("USL-T (the paper's symbol in brackets)", text, argument_default=argparse.SUPPRESS)
-    group.add_argument("--local-weight", type=float, metavar="L", help="weight of the local loss [lambda] (default: 5)")
-    group.add_argument(
-        "--adjust", dest="adjust_strength", type=float, metavar="A", help="logit adjustment [alpha] (default: 5)"
-    )
-    group.add_argument(
-        "--tau", dest="confidence_threshold", type=float, metavar="P", help="least confidence in the global loss (default: 0.5)"
-    )
-    group.add_argument(
-        "--temperature", dest="sharpen_temperature", type=float, metavar="T", help="of the sharpening [t] (default: 0.25)"
-    )
-    group.add_argument("--mu", dest="mean_momentum", type=float, metavar="F", help="momentum of the mean (default: 0.5)")
-    group.add_argument("--clusters", dest="n_clusters", type=int, metavar="C", help="default: as many as labels")
-    group.add_argument("--heads", dest="n_heads", type=int, metavar="H", help="1 to 5 (default: 3)")
-    group.add_argument("--similarity", choices=("linear", "cosine", "neg_sq_l2"), help="default: linear")
-    group.add_argument("--start", choices=("random", "features"), help="of the centroids (default: random)")
-    group.add_argument("--projection", type=int, metavar="W", help="hidden width before the heads; 0: none (default)")
-    group.add_argument("--views", dest="n_views", type=int, metavar="N", help="strong views per image; 0: noise (default: 4)")
-    group.add_argument("--view-strength", type=float, metavar="S", help="of the augmentation, up to 1 (default: by encoder)")
-    group.add_argument("--noise", type=float, metavar="S", help="of the features where there are no views (default: 0.5)")
-    group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 60")
-    group.add_argument("--batch-size", type=int, metavar="B", help="images per step (default: 1024, for few images fewer)")
-    group.add_argument("--learning-rate", type=float, metavar="R", help="of Adam (default: 0.01)")
-    group.add_argument("--weight-decay", type=float, metavar="W", help="of Adam (default: 0)")
-    group.add_argument("--strict", dest="strict_threshold", action="store_true", help="above tau, not at tau")
-    group.add_argument("--balance", action="store_true", help="in the global loss, clusters weigh the same")
-    group.add_argument("--balance-sum", action="store_true", help="and are added up, not averaged (released CIFAR-100 code)")
-    group.add_argument("--normalise", choices=("batch", "masked"), help="what the global loss is divided by (default: batch)")
+    group = parser.add_argument_group("USL-T (the paper's symbol in brackets)", text)
+    add_parameters(group, UsltParams, declared(UsltParams).keys() - _SHARED)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

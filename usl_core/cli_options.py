@@ -3,8 +3,31 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 from . import commands_pretrain
+from .parameters import declared
+from .pretrain.params import PretrainParams
+
+
+def add_parameters(group: argparse._ActionsContainer, params: type, names: Iterable[str] | None = None) -> None:
+    """An option for each parameter of a dataclass, or for those of these names; what is not given leaves no trace."""
+    for name, known in declared(params).items():
+        if names is not None and name not in names:
+            continue
+        how, given = known.how, {"dest": name, "default": argparse.SUPPRESS}
+        if known.kind is bool:
+            group.add_argument(how.flag, action="store_false" if known.default else "store_true", help=how.usage, **given)
+            continue
+        default = [] if known.default is None else [f"{known.default:g}" if known.kind is not str else known.default]
+        default += [how.unset] if how.unset else []
+        told = [how.usage] if how.usage else []
+        told += [f"default: {', '.join(default)}"] if default else []
+        text = " ".join([told[0], *(f"({part})" for part in told[1:])])
+        if known.options:
+            group.add_argument(how.flag, choices=known.options, help=text, **given)
+        else:
+            group.add_argument(how.flag, type=known.kind, metavar=how.unit, help=text, **given)
 
 
 def add_lists(parser: argparse.ArgumentParser) -> None:
@@ -26,13 +49,7 @@ def add_pretrain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
     parser.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
-    group = parser.add_argument_group("training", argument_default=argparse.SUPPRESS)
-    group.add_argument("--method", choices=("simclr", "moco"), help="default: simclr")
-    group.add_argument("--backbone", choices=("mini", "resnet18-32"), help="the latter wants a GPU (default: mini)")
-    group.add_argument("--epochs", dest="n_epochs", type=int, metavar="N", help="default: 100")
-    group.add_argument("--batch-size", type=int, metavar="B", help="images per step, two views each (default: 256)")
-    group.add_argument("--learning-rate", type=float, metavar="R", help="of SGD (default: 0.12)")
-    group.add_argument("--temperature", type=float, metavar="T", help="of the similarities (default: 0.2)")
+    add_parameters(parser.add_argument_group("training"), PretrainParams)
     parser.set_defaults(run=commands_pretrain.run_pretrain)
 
 

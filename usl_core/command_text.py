@@ -4,57 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 
 from .encoders import BUNDLED
 from .image_subsets import without_split
+from .parameters import declared
 from .prepared import is_demo
 from .selection.usl import UslParams
 from .uslt.params import UsltParams
-
-USL_FLAGS: Mapping[str, str] = {
-    "n_neighbors": "--k",
-    "reg_weight": "--lambda",
-    "reg_power": "--alpha",
-    "reg_momentum": "--momentum",
-    "n_iterations": "--iterations",
-    "horizon_distance": "--horizon-distance",
-    "horizon_picks": "--horizon-picks",
-    "relative_weight": "--absolute",
-    "squared_distances": "--squared-distances",
-    "count_self": "--count-self",
-    "estimate": "--estimate",
-    "kmeans_init": "--kmeans-init",
-    "kmeans_iterations": "--kmeans-iterations",
-}
-"""The option of each field of `UslParams`; that of a yes or no says what the default does not."""
-
-USLT_FLAGS: Mapping[str, str] = {
-    "n_neighbors": "--k",
-    "local_weight": "--local-weight",
-    "adjust_strength": "--adjust",
-    "confidence_threshold": "--tau",
-    "sharpen_temperature": "--temperature",
-    "mean_momentum": "--mu",
-    "n_clusters": "--clusters",
-    "n_heads": "--heads",
-    "similarity": "--similarity",
-    "start": "--start",
-    "projection": "--projection",
-    "n_views": "--views",
-    "view_strength": "--view-strength",
-    "noise": "--noise",
-    "n_epochs": "--epochs",
-    "batch_size": "--batch-size",
-    "learning_rate": "--learning-rate",
-    "weight_decay": "--weight-decay",
-    "strict_threshold": "--strict",
-    "balance": "--balance",
-    "balance_sum": "--balance-sum",
-    "normalise": "--normalise",
-    "count_self": "--count-self",
-}
-"""The option of each field of `UsltParams`."""
 
 Params = UslParams | UsltParams
 
@@ -111,9 +67,8 @@ def _settings(several: Iterable[Params]) -> list[str]:
     """The options for what differs from the defaults; an option that two methods share stands once."""
     words: dict[str, list[str]] = {}
     for params in several:
-        flags = USL_FLAGS if isinstance(params, UslParams) else USLT_FLAGS
-        for field in fields(params):
-            value = getattr(params, field.name)
-            if value != field.default:
-                words[flags[field.name]] = [] if isinstance(value, bool) else [str(value)]
+        for name, known in declared(type(params)).items():
+            value = getattr(params, name)
+            if value != known.default:
+                words[known.how.flag] = [] if known.kind is bool else [str(value)]
     return [word for flag, value in words.items() for word in (flag, *value)]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 import usl_core as usl
 from usl_core.cli import build_parser, main
 from usl_core.cli_inputs import method_params
-from usl_core.command_text import USL_FLAGS, USLT_FLAGS, compare_command, select_command
+from usl_core.command_text import compare_command, select_command
 from usl_core.errors import UslError
+from usl_core.parameters import declared
 from usl_core.selection.usl import UslParams
 from usl_core.uslt.params import UsltParams
 
@@ -43,11 +44,11 @@ def _parsed(command):
     return build_parser().parse_args(words[3:])
 
 
-def test_every_field_has_an_option():
-    assert set(USL_FLAGS) == {field.name for field in fields(UslParams)}
-    assert len(set(USL_FLAGS.values())) == len(USL_FLAGS)
-    assert set(USLT_FLAGS) == {field.name for field in fields(UsltParams)}
-    assert len(set(USLT_FLAGS.values())) == len(USLT_FLAGS)
+@pytest.mark.parametrize("params", [UslParams, UsltParams])
+def test_every_field_has_an_option_and_an_address(params):
+    known = declared(params)
+    assert list(known) == [field.name for field in fields(params)]
+    assert len({each.how.flag for each in known.values()}) == len({each.how.key for each in known.values()}) == len(known)
 
 
 @given(source=SOURCES, params=PARAMS, budget=st.integers(1, 10**6), seed=st.integers(0, 2**31 - 1))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ..errors import UslError
+from ..parameters import parameter
 from ..validation import real_number, whole_number
 
 Method = Literal["simclr", "moco"]
@@ -38,14 +39,70 @@ class PretrainParams:
         UslError: a value is outside its range.
     """
 
-    method: Method = "simclr"
-    backbone: Backbone = "mini"
-    n_epochs: int = 100
-    batch_size: int = 256
-    learning_rate: float = 0.12
+    method: Method = parameter(
+        "simclr",
+        label="Method",
+        key="lmethod",
+        flag="--method",
+        help="SimCLR compares each picture with the others of its batch, MoCo v2 with a queue of earlier ones.",
+    )
+    backbone: Backbone = parameter(
+        "mini",
+        label="Network",
+        key="lbackbone",
+        flag="--backbone",
+        usage="the latter wants a GPU",
+        help="The network that learns; resnet18-32 wants a GPU.",
+    )
+    n_epochs: int = parameter(
+        100,
+        label="Epochs",
+        key="lepochs",
+        flag="--epochs",
+        unit="N",
+        low=1,
+        high=2000,
+        typed=True,
+        help="Passes over all images.",
+    )
+    batch_size: int = parameter(
+        256,
+        label="Batch size",
+        key="lbatch",
+        flag="--batch-size",
+        unit="B",
+        usage="images per step, two views each",
+        low=2,
+        high=4096,
+        typed=True,
+        help="Images per step.",
+    )
+    learning_rate: float = parameter(
+        0.12,
+        label="Learning rate",
+        key="lrate",
+        flag="--learning-rate",
+        unit="R",
+        usage="of SGD",
+        low=0.001,
+        high=1.0,
+        step=0.001,
+        help="Step width of SGD after the warm-up.",
+    )
     warmup_epochs: int = 5
     weight_decay: float = 1e-4
-    temperature: float = 0.2
+    temperature: float = parameter(
+        0.2,
+        label="Temperature",
+        key="ltemperature",
+        flag="--temperature",
+        unit="T",
+        usage="of the similarities",
+        low=0.05,
+        high=1.0,
+        step=0.05,
+        help="Lower: the nearest pictures count for more.",
+    )
     projection_dim: int = 128
     queue: int = 4096
     key_momentum: float = 0.99

@@ -19,6 +19,7 @@ from ..clustering import KmeansInit, kmeans
 from ..density import Estimate, utility
 from ..errors import UslError
 from ..neighbors import find_neighbors
+from ..parameters import parameter
 from ..types import FloatArray, IntArray, Iteration, Neighbors, Selection
 from ..validation import real_number, whole_number
 from .context import SelectionContext
@@ -58,19 +59,140 @@ class UslParams:
         UslError: a value is outside its range.
     """
 
-    n_neighbors: int = 20
-    reg_weight: float = 0.5
-    reg_power: float = 1.0
-    reg_momentum: float = 0.9
-    n_iterations: int = 10
-    horizon_distance: float | None = None
-    horizon_picks: int | None = None
-    squared_distances: bool = False
-    count_self: bool = False
-    estimate: Estimate = "mean"
-    kmeans_init: KmeansInit = "k-means++"
-    kmeans_iterations: int = 100
-    relative_weight: bool = True
+    n_neighbors: int = parameter(
+        20,
+        label="Neighbours k",
+        key="k",
+        flag="--k",
+        unit="K",
+        usage="neighbours of the density estimate",
+        low=1,
+        main=True,
+        help="An image is typical when its k nearest neighbours are near. Small k looks at fine detail, large k at the crowd.",
+    )
+    reg_weight: float = parameter(
+        0.5,
+        label="Weight λ",
+        key="rlambda",
+        flag="--lambda",
+        unit="L",
+        usage="weight of the regulariser",
+        high=5.0,
+        step=0.05,
+        main=True,
+        help="How strongly the picks of other clusters push a pick away. 0 takes the densest image of each cluster.",
+    )
+    reg_power: float = parameter(
+        1.0,
+        label="Power α",
+        key="alpha",
+        flag="--alpha",
+        unit="A",
+        usage="its exponent on the distance",
+        low=0.25,
+        high=4.0,
+        step=0.25,
+        main=True,
+        help="How fast that push fades with distance: 1 / distance^α. A large α lets only near picks matter.",
+    )
+    reg_momentum: float = parameter(
+        0.9,
+        label="Momentum m_reg",
+        key="mreg",
+        flag="--momentum",
+        unit="F",
+        usage="[m_reg]",
+        high=0.99,
+        step=0.01,
+        help="m_reg: how much of the last round's push is kept in the next; more makes the rounds calmer.",
+    )
+    n_iterations: int = parameter(
+        10,
+        label="Rounds T",
+        key="iterations",
+        flag="--iterations",
+        unit="T",
+        usage="rounds of picking",
+        low=1,
+        high=50,
+        help="How often the picks are made anew; the first round has no push.",
+    )
+    horizon_distance: float | None = parameter(
+        None,
+        label="Horizon, distance",
+        key="horizon",
+        flag="--horizon-distance",
+        unit="D",
+        usage="only picks nearer than this repel",
+        low=0.05,
+        high=2.0,
+        step=0.05,
+        off=2.0,
+        help="Only picks nearer than this push. 2 is the largest distance there is: all picks push.",
+    )
+    horizon_picks: int | None = parameter(
+        None,
+        label="Horizon, picks",
+        key="hpicks",
+        flag="--horizon-picks",
+        unit="H",
+        usage="only the H nearest picks repel",
+        high=10_000,
+        off=0,
+        typed=True,
+        help="Only this many nearest picks push; 0: all of them.",
+    )
+    squared_distances: bool = parameter(
+        False,
+        label="Squared distances",
+        key="squared",
+        flag="--squared-distances",
+        usage="square the distances, as the released code does",
+        help="Square the distances in both terms, as the released code does; α then acts on the square.",
+    )
+    count_self: bool = parameter(
+        False,
+        label="Count the image itself",
+        key="self",
+        flag="--count-self",
+        usage="count an image as its own first neighbour",
+        help="The image is the first of its own k neighbours, at distance 0, as in the released code.",
+    )
+    estimate: Estimate = parameter(
+        "mean",
+        label="Density from",
+        key="estimate",
+        flag="--estimate",
+        usage="density from the mean or the k-th distance",
+        help="The mean distance to the k neighbours (the paper), or the distance to the k-th alone.",
+    )
+    kmeans_init: KmeansInit = parameter(
+        "k-means++",
+        label="k-means starts from",
+        key="init",
+        flag="--kmeans-init",
+        help="k-means++ spreads the first centres; random points, as in the released code, end in worse clusters.",
+    )
+    kmeans_iterations: int = parameter(
+        100,
+        label="k-means steps",
+        key="ksteps",
+        flag="--kmeans-iterations",
+        unit="N",
+        low=1,
+        high=1000,
+        typed=True,
+        help="At most so many steps of k-means; it stops when nothing moves.",
+    )
+    relative_weight: bool = parameter(
+        True,
+        label="Absolute λ",
+        key="absolute",
+        flag="--absolute",
+        usage="take lambda as it is, not in units of the two terms' spreads",
+        help="Take λ as it is, as the released code does. Otherwise it counts in units of the two terms' spreads, which makes "
+        "one value right for any encoder and any budget.",
+    )
 
     def __post_init__(self) -> None:
         whole_number(self.n_neighbors, "n_neighbors (k)", 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from ..errors import UslError
+from ..parameters import parameter
 from ..validation import real_number, whole_number
 
 Similarity = Literal["linear", "cosine", "neg_sq_l2"]
@@ -50,29 +51,249 @@ class UsltParams:
         UslError: a value is outside its range.
     """
 
-    n_neighbors: int = 20
-    local_weight: float = 5.0
-    adjust_strength: float = 5.0
-    confidence_threshold: float = 0.5
-    sharpen_temperature: float = 0.25
-    mean_momentum: float = 0.5
-    n_clusters: int | None = None
-    n_heads: int = 3
-    similarity: Similarity = "linear"
-    start: Start = "random"
-    projection: int = 0
-    n_views: int = 4
-    view_strength: float | None = None
-    noise: float = 0.5
-    n_epochs: int = 60
-    batch_size: int = 1024
-    learning_rate: float = 0.01
-    weight_decay: float = 0.0
-    strict_threshold: bool = False
-    balance: bool = False
-    balance_sum: bool = False
-    normalise: Normalisation = "batch"
-    count_self: bool = False
+    n_neighbors: int = parameter(
+        20,
+        label="Neighbours k",
+        key="k",
+        flag="--k",
+        unit="K",
+        low=1,
+        main=True,
+        help="Of its k nearest neighbours, each step draws one per image, which must agree with it.",
+    )
+    local_weight: float = parameter(
+        5.0,
+        label="Local weight λ",
+        key="tlambda",
+        flag="--local-weight",
+        unit="L",
+        usage="weight of the local loss [lambda]",
+        high=10.0,
+        step=0.5,
+        main=True,
+        help="How much neighbours must agree, beside the global loss.",
+    )
+    adjust_strength: float = parameter(
+        5.0,
+        label="Adjustment α",
+        key="talpha",
+        flag="--adjust",
+        unit="A",
+        usage="logit adjustment [alpha]",
+        high=10.0,
+        step=0.5,
+        main=True,
+        help="Logit adjustment: what large clusters lose in the neighbours' votes. 0 lets few clusters swallow all the rest.",
+    )
+    confidence_threshold: float = parameter(
+        0.5,
+        label="Threshold τ",
+        key="tau",
+        flag="--tau",
+        unit="P",
+        usage="least confidence in the global loss",
+        high=1.0,
+        step=0.05,
+        main=True,
+        help="Only images at least this sure of their cluster take part in the global loss. 0: all of them; 1: none.",
+    )
+    sharpen_temperature: float = parameter(
+        0.25,
+        label="Sharpening t",
+        key="t",
+        flag="--temperature",
+        unit="T",
+        usage="of the sharpening [t]",
+        low=0.05,
+        high=2.0,
+        step=0.05,
+        help="Sharpening: below 1 a neighbour's vote becomes surer than it is. 1 leaves assignments near uniform.",
+    )
+    mean_momentum: float = parameter(
+        0.5,
+        label="Mean momentum μ",
+        key="mu",
+        flag="--mu",
+        unit="F",
+        usage="momentum of the mean",
+        low=0.05,
+        high=1.0,
+        step=0.05,
+        help="Share of each batch in the running mean that the adjustment looks at.",
+    )
+    n_clusters: int | None = parameter(
+        None,
+        label="Clusters C",
+        key="c",
+        flag="--clusters",
+        unit="C",
+        unset="as many as labels",
+        high=5000,
+        off=0,
+        typed=True,
+        help="0: as many as labels. With more, the largest are picked from.",
+    )
+    n_heads: int = parameter(
+        3,
+        label="Heads",
+        key="heads",
+        flag="--heads",
+        unit="H",
+        usage="1 to 5",
+        low=1,
+        high=MAX_HEADS,
+        help="Trained side by side, each with its own clusters; the first is picked from.",
+    )
+    similarity: Similarity = parameter(
+        "linear",
+        label="Similarity",
+        key="similarity",
+        flag="--similarity",
+        help="Of an image and a centroid: a linear head, 40 times the cosine, or minus the squared distance as in k-means.",
+    )
+    start: Start = parameter(
+        "random",
+        label="Centroids start",
+        key="start",
+        flag="--start",
+        usage="of the centroids",
+        help="At random, or at images drawn at random.",
+    )
+    projection: int = parameter(
+        0,
+        label="Projection",
+        key="projection",
+        flag="--projection",
+        unit="W",
+        usage="hidden width before the heads; 0: none",
+        high=4096,
+        typed=True,
+        help="Hidden width of a perceptron between features and heads; 0: none.",
+    )
+    n_views: int = parameter(
+        4,
+        label="Views A",
+        key="views",
+        flag="--views",
+        unit="N",
+        usage="strong views per image; 0: noise",
+        high=16,
+        typed=True,
+        help="Augmented views per image, encoded once before the first training. 0: noise on the features in their place.",
+    )
+    view_strength: float | None = parameter(
+        None,
+        label="View strength",
+        key="strength",
+        flag="--view-strength",
+        unit="S",
+        usage="of the augmentation, up to 1",
+        unset="by encoder",
+        high=1.0,
+        step=0.05,
+        off=0.0,
+        help="How strongly views are augmented, 1 as published; 0: what suits the encoder (0.1 to 1).",
+    )
+    noise: float = parameter(
+        0.5,
+        label="Noise",
+        key="noise",
+        flag="--noise",
+        unit="S",
+        usage="of the features where there are no views",
+        high=2.0,
+        step=0.05,
+        help="Length of the noise beside a feature vector of length 1, where A is 0.",
+    )
+    n_epochs: int = parameter(
+        60,
+        label="Epochs",
+        key="epochs",
+        flag="--epochs",
+        unit="N",
+        low=1,
+        high=1000,
+        typed=True,
+        help="How often the training goes over all images.",
+    )
+    batch_size: int = parameter(
+        1024,
+        label="Batch size",
+        key="batch",
+        flag="--batch-size",
+        unit="B",
+        usage="images per step",
+        unset="for few images fewer",
+        low=1,
+        high=100000,
+        typed=True,
+        help="Images per step; at most an eighth of all, so that there are steps.",
+    )
+    learning_rate: float = parameter(
+        0.01,
+        label="Learning rate",
+        key="rate",
+        flag="--learning-rate",
+        unit="R",
+        usage="of Adam",
+        low=0.0001,
+        high=0.2,
+        step=0.0001,
+        format="%.4f",
+        help="Step width of Adam.",
+    )
+    weight_decay: float = parameter(
+        0.0,
+        label="Weight decay",
+        key="decay",
+        flag="--weight-decay",
+        unit="W",
+        usage="of Adam",
+        high=0.01,
+        step=0.0001,
+        format="%.4f",
+        help="Pull of Adam towards zero.",
+    )
+    strict_threshold: bool = parameter(
+        False,
+        label="Strictly over τ",
+        key="strict",
+        flag="--strict",
+        usage="above tau, not at tau",
+        help="More than τ, as in the published code, not at least τ.",
+    )
+    balance: bool = parameter(
+        False,
+        label="Balance clusters",
+        key="balance",
+        flag="--balance",
+        usage="in the global loss, clusters weigh the same",
+        help="In the global loss each cluster weighs the same, not each image, as in the published CIFAR code.",
+    )
+    balance_sum: bool = parameter(
+        False,
+        label="Add clusters up",
+        key="balancesum",
+        flag="--balance-sum",
+        usage="and are added up, not averaged (released CIFAR-100 code)",
+        help="Balanced clusters are added up, not averaged: the global loss grows with them (released CIFAR-100 code).",
+    )
+    normalise: Normalisation = parameter(
+        "batch",
+        label="Global loss by",
+        key="normalise",
+        flag="--normalise",
+        usage="what the global loss is divided by",
+        help="Divided by all images of the batch (the formula), or by those over τ (published code).",
+    )
+    count_self: bool = parameter(
+        False,
+        label="Count the image itself",
+        key="self",
+        flag="--count-self",
+        usage="an image may be its own neighbour",
+        help="Beside its k neighbours, an image itself may be drawn, as in the published code.",
+    )
 
     def __post_init__(self) -> None:
         whole_number(self.n_neighbors, "n_neighbors (k)", 1)
