@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from typing import Any
 
 from . import commands_pretrain
 from .parameters import declared
@@ -15,7 +16,8 @@ def add_parameters(group: argparse._ActionsContainer, params: type, names: Itera
     for name, known in declared(params).items():
         if names is not None and name not in names:
             continue
-        how, given = known.how, {"dest": name, "default": argparse.SUPPRESS}
+        how = known.how
+        given: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
         if known.kind is bool:
             group.add_argument(how.flag, action="store_false" if known.default else "store_true", help=how.usage, **given)
             continue

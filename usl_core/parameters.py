@@ -88,9 +88,13 @@ def parameter(default: Any, **how: Any) -> Any:
     return field(default=default, metadata={_METADATA: Parameter(**how)})
 
 
-@cache
 def declared(params: type) -> Mapping[str, Declared]:
     """The parameters of a dataclass by field, in the order of its fields."""
+    return _declared(params)
+
+
+@cache
+def _declared(params: type) -> Mapping[str, Declared]:
     hints = get_type_hints(params)
     found = {}
     for each in fields(params):

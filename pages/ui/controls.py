@@ -2,31 +2,72 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from usl_core.clustering import KmeansInit
-from usl_core.density import Estimate
 from usl_core.errors import UslError
 from usl_core.palette import method_style
+from usl_core.parameters import Declared, Parameter, declared
 from usl_core.prepared import N_NEIGHBORS
 from usl_core.selection import methods, runs_as
 from usl_core.selection.usl import UslParams
 
-from . import cached, controls_uslt, sources, state
-from .knobs import DEFAULTS, NO_HORIZON, STYLE, choice, number, slider
+from . import cached, controls_uslt, knobs, sources, state
+from .knobs import STYLE
 from .state import Choices, ColourBy, Key, MapMethod
 from .text import plain
 
-_MAX_BUDGET = 1_000_000
 METHOD_OF = {method_style(name).label: name for name in methods()}
 """Methods by what they are called on screen, which is also what addresses hold."""
 
-_OF_USL = [
-    *(Key.NEIGHBORS, Key.RELATIVE_WEIGHT, Key.ABSOLUTE, Key.WEIGHT, Key.POWER, Key.MOMENTUM, Key.ITERATIONS),
-    *(Key.HORIZON_DISTANCE, Key.HORIZON_PICKS, Key.ESTIMATE, Key.INIT, Key.KMEANS_ITERATIONS, Key.SQUARED, Key.COUNT_SELF),
-]
+_BUDGET = Declared(
+    "budget",
+    int,
+    (),
+    40,
+    Parameter(
+        label="Budget m",
+        key=Key.BUDGET,
+        flag="--budget",
+        low=1,
+        high=1_000_000,
+        typed=True,
+        help="How many images you can pay to label. Every method picks exactly this many.",
+    ),
+)
+_SEED = Declared(
+    "seed",
+    int,
+    (),
+    0,
+    Parameter(
+        label="Seed",
+        key=Key.SEED,
+        flag="--seed",
+        high=2**31 - 1,
+        typed=True,
+        help="Starts the random draws of every method and of k-means. The same seed gives the same picks.",
+    ),
+)
+_WEIGHT = declared(UslParams)["reg_weight"]
+_RELATIVE_WEIGHT = replace(
+    _WEIGHT,
+    how=replace(
+        _WEIGHT.how, help=f"{_WEIGHT.how.help} At 1 that push matters as much as density, on any data and at any budget."
+    ),
+)
+_ABSOLUTE_WEIGHT = replace(
+    _WEIGHT,
+    how=replace(
+        _WEIGHT.how,
+        label="Weight λ (absolute)",
+        key="lambda",
+        high=2.0,
+        help=f"{_WEIGHT.how.help} Absolute, so what it does depends on the encoder and the budget.",
+    ),
+)
 
 
 def sidebar() -> Choices:
@@ -36,20 +77,8 @@ def sidebar() -> Choices:
     with st.sidebar:
         st.html(STYLE)
         _data_line(name, encoder, problem)
-        budget = number(
-            "Budget m",
-            Key.BUDGET,
-            1,
-            n or _MAX_BUDGET,
-            "How many images you can pay to label. Every method picks exactly this many.",
-        )
-        seed = number(
-            "Seed",
-            Key.SEED,
-            0,
-            2**31 - 1,
-            "Starts the random draws of every method and of k-means. The same seed gives the same picks.",
-        )
+        budget = knobs.control(_BUDGET, high=n)
+        seed = knobs.control(_SEED)
         params = _usl(k_max)
         uslt = controls_uslt.section(n, params)
     return Choices(data=name, encoder=encoder, budget=budget, seed=seed, params=params, uslt=uslt)
@@ -74,97 +103,30 @@ def _data_line(name: str, encoder: str, problem: str) -> None:
 
 def _usl(k_max: int) -> UslParams:
     st.subheader("USL", divider="gray")
-    k = slider(
-        "Neighbours k",
-        Key.NEIGHBORS,
-        1,
-        k_max,
-        1,
-        "An image is typical when its k nearest neighbours are near. Small k looks at fine detail, large k at the crowd.",
-    )
+    k = knobs.control(declared(UslParams)["n_neighbors"], high=k_max)
     weight_place = st.container()
-    power_help = "How fast that push fades with distance: 1 / distance^α. A large α lets only near picks matter."
-    power = slider("Power α", Key.POWER, 0.25, 4.0, 0.25, power_help)
+    main = knobs.controls(UslParams, main=True, leave_out=("n_neighbors", "reg_weight"))
     with st.expander("Advanced"):
-        relative, advanced = _advanced()
+        _presets()
+        advanced = knobs.controls(UslParams, main=False)
     with weight_place:  # which slider stands here, a switch below it says
-        weight = _weight(relative)
-    return UslParams(n_neighbors=k, reg_weight=weight, reg_power=power, relative_weight=relative, **advanced)
+        weight = knobs.control(_RELATIVE_WEIGHT if advanced["relative_weight"] else _ABSOLUTE_WEIGHT)
+    return UslParams(n_neighbors=k, reg_weight=weight, **main, **advanced)
 
 
-def _weight(relative: bool) -> float:
-    meaning = "How strongly the picks of other clusters push a pick away. 0 takes the densest image of each cluster."
-    if relative:
-        unit = "At 1 that push matters as much as density, on any data and at any budget."
-        return slider("Weight λ", Key.RELATIVE_WEIGHT, 0.0, 5.0, 0.05, f"{meaning} {unit}")
-    unit = "Absolute, so what it does depends on the encoder and the budget."
-    return slider("Weight λ (absolute)", Key.WEIGHT, 0.0, 2.0, 0.05, f"{meaning} {unit}")
-
-
-def _advanced() -> tuple[bool, dict[str, Any]]:
-    """Whether lambda is relative, and the other settings by name."""
+def _presets() -> None:
     with st.container(horizontal=True):
         st.button(
             "Paper's formulas",
             key="preset-paper",
             on_click=state.assign,
-            kwargs={key: DEFAULTS[key] for key in _OF_USL},
+            kwargs=knobs.shown(UslParams()) | {_ABSOLUTE_WEIGHT.how.key: _WEIGHT.default},
             help="All of USL's settings back to the paper's formulas.",
         )
         with st.popover("Published"):
             st.caption("The settings of the released code. k is cut to what this data set's graph holds.")
             for key, (title, preset) in _PRESETS.items():
                 st.button(title, key=f"preset-{key}", on_click=state.assign, kwargs=_as_choices(preset()), help=_TOLD[key])
-    absolute = st.toggle(
-        "Absolute λ",
-        key=Key.ABSOLUTE,
-        bind="query-params",
-        help="Take λ as it is, as the released code does. Otherwise it counts in units of the two terms' spreads, which makes "
-        "one value right for any encoder and any budget.",
-    )
-    momentum_help = "m_reg: how much of the last round's push is kept in the next; more makes the rounds calmer."
-    distance_help = f"Only picks nearer than this push. {NO_HORIZON:g} is the largest distance there is: all picks push."
-    momentum = slider("Momentum m_reg", Key.MOMENTUM, 0.0, 0.99, 0.01, momentum_help)
-    rounds = slider("Rounds T", Key.ITERATIONS, 1, 50, 1, "How often the picks are made anew; the first round has no push.")
-    distance = slider("Horizon, distance", Key.HORIZON_DISTANCE, 0.05, NO_HORIZON, 0.05, distance_help)
-    picks = number("Horizon, picks", Key.HORIZON_PICKS, 0, 10_000, "Only this many nearest picks push; 0: all of them.")
-    estimate: Estimate = choice(
-        "Density from",
-        Key.ESTIMATE,
-        ("mean", "kth"),
-        "The mean distance to the k neighbours (the paper), or the distance to the k-th alone.",
-    )
-    init: KmeansInit = choice(
-        "k-means starts from",
-        Key.INIT,
-        ("k-means++", "random"),
-        "k-means++ spreads the first centres; random points, as in the released code, end in worse clusters.",
-    )
-    steps_help = "At most so many steps of k-means; it stops when nothing moves."
-    steps = number("k-means steps", Key.KMEANS_ITERATIONS, 1, 1000, steps_help)
-    squared = st.toggle(
-        "Squared distances",
-        key=Key.SQUARED,
-        bind="query-params",
-        help="Square the distances in both terms, as the released code does; α then acts on the square.",
-    )
-    count_self = st.toggle(
-        "Count the image itself",
-        key=Key.COUNT_SELF,
-        bind="query-params",
-        help="The image is the first of its own k neighbours, at distance 0, as in the released code.",
-    )
-    return not absolute, {
-        "reg_momentum": momentum,
-        "n_iterations": rounds,
-        "horizon_distance": distance if distance < NO_HORIZON else None,
-        "horizon_picks": picks or None,
-        "estimate": estimate,
-        "kmeans_init": init,
-        "kmeans_iterations": steps,
-        "squared_distances": squared,
-        "count_self": count_self,
-    }
 
 
 _PRESETS = {
@@ -183,22 +145,9 @@ _TOLD = {
 
 
 def _as_choices(preset: UslParams) -> dict[str, Any]:
-    """Published settings as choices; k is cut to the slider's range when the slider is made."""
-    return {
-        Key.NEIGHBORS: preset.n_neighbors,
-        Key.ABSOLUTE: not preset.relative_weight,
-        Key.WEIGHT: preset.reg_weight,
-        Key.POWER: preset.reg_power,
-        Key.MOMENTUM: preset.reg_momentum,
-        Key.ITERATIONS: preset.n_iterations,
-        Key.HORIZON_DISTANCE: preset.horizon_distance or NO_HORIZON,
-        Key.HORIZON_PICKS: preset.horizon_picks or 0,
-        Key.ESTIMATE: preset.estimate,
-        Key.INIT: preset.kmeans_init,
-        Key.KMEANS_ITERATIONS: preset.kmeans_iterations,
-        Key.SQUARED: preset.squared_distances,
-        Key.COUNT_SELF: preset.count_self,
-    }
+    """Published settings, of which lambda is absolute, as choices; k is cut to the slider's range when the slider is made."""
+    absolute = {_ABSOLUTE_WEIGHT.how.key: preset.reg_weight}
+    return knobs.shown(preset, leave_out=("reg_weight",)) | absolute
 
 
 def methods_to_compare(has_labels: bool) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import streamlit as st
 
+from usl_core.parameters import Declared, declared
+
 from . import state
-from .state import Key
 
 # A reset button lies in the margin beside its control, so that nothing moves when it comes and goes.
 STYLE = """<style>
@@ -19,78 +20,77 @@ STYLE = """<style>
 [class*="st-key-reset"] button { min-height: 1.6rem; padding: .1rem; }
 [data-testid="stButtonGroup"] button p { text-transform: capitalize; }
 </style>"""
-NO_HORIZON = 2.0
-"""Unit vectors lie at most this far apart."""
-
-DEFAULTS: dict[str, Any] = {
-    Key.BUDGET: 40,
-    Key.SEED: 0,
-    Key.NEIGHBORS: 20,
-    Key.RELATIVE_WEIGHT: 0.5,
-    Key.ABSOLUTE: False,
-    Key.WEIGHT: 0.5,
-    Key.POWER: 1.0,
-    Key.MOMENTUM: 0.9,
-    Key.ITERATIONS: 10,
-    Key.HORIZON_DISTANCE: NO_HORIZON,
-    Key.HORIZON_PICKS: 0,
-    Key.ESTIMATE: "mean",
-    Key.INIT: "k-means++",
-    Key.KMEANS_ITERATIONS: 100,
-    Key.SQUARED: False,
-    Key.COUNT_SELF: False,
-    Key.TAU: 0.5,
-    Key.LOCAL_WEIGHT: 5.0,
-    Key.ADJUST: 5.0,
-    Key.TEMPERATURE: 0.25,
-    Key.MEAN_MOMENTUM: 0.5,
-    Key.CLUSTERS: 0,
-    Key.HEADS: 3,
-    Key.SIMILARITY: "linear",
-    Key.START: "random",
-    Key.PROJECTION: 0,
-    Key.VIEWS: 4,
-    Key.VIEW_STRENGTH: 0.0,
-    Key.NOISE: 0.5,
-    Key.EPOCHS: 60,
-    Key.BATCH: 1024,
-    Key.LEARNING_RATE: 0.01,
-    Key.WEIGHT_DECAY: 0.0,
-    Key.NORMALISE: "batch",
-}
 
 
-def slider(label: str, key: str, low: Any, high: Any, step: Any, help: str, *, format: str | None = None) -> Any:
-    if low >= high:  # one image, or one neighbour: nothing to choose
-        return low
-    value = _within(key, low, high)
-    with st.container(key=f"control-{key}"):
-        chosen = st.slider(label, low, high, value, step, format, key=key, bind="query-params", help=help)
-        _reset(label, key, value)
-    return chosen
+def control(known: Declared, *, high: float | None = None) -> Any:
+    """The control of a parameter.
+
+    Args:
+        known: the parameter.
+        high: the end of its range here, where the data set sets one.
+
+    Returns:
+        The value of the parameter.
+    """
+    how = known.how
+    if known.kind is bool:
+        return known.meant(st.toggle(how.label, key=how.key, bind="query-params", help=how.help))
+    if known.options:
+        default = known.default
+        options = {"default": default, "required": True, "key": how.key, "bind": "query-params", "help": how.help}
+        return st.segmented_control(how.label, known.options, **options) or default
+    low, end = known.kind(how.low), known.kind(how.high if high is None else high)
+    if low >= end and not how.typed:  # one image, or one neighbour: nothing to choose
+        return known.meant(low)
+    value = _within(known, low, end)
+    with st.container(key=f"control-{how.key}"):
+        if how.typed:
+            typed = st.number_input(how.label, low, end, value, 1, key=how.key, bind="query-params", help=how.help)
+            chosen = value if typed is None else known.kind(typed)
+        else:
+            step = known.kind(how.step)
+            chosen = st.slider(how.label, low, end, value, step, how.format, key=how.key, bind="query-params", help=how.help)
+        _reset(how.label, how.key, value)
+    return known.meant(chosen)
 
 
-def number(label: str, key: str, low: int, high: int, help: str) -> int:
-    value = _within(key, low, high)
-    with st.container(key=f"control-{key}"):
-        chosen = st.number_input(label, low, high, value, 1, key=key, bind="query-params", help=help)
-        _reset(label, key, value)
-    return int(chosen if chosen is not None else value)
+def controls(params: type, *, main: bool, leave_out: Collection[str] = (), high: Mapping[str, float] | None = None) -> Any:
+    """The controls of those parameters of a dataclass that are always in sight, or of the others.
+
+    Args:
+        params: the dataclass.
+        main: which of them.
+        leave_out: fields that have no control here.
+        high: ends of ranges by field, see `control`.
+
+    Returns:
+        Values by field.
+    """
+    ends = high or {}
+    return {
+        name: control(known, high=ends.get(name))
+        for name, known in declared(params).items()
+        if known.how.main == main and name not in leave_out
+    }
 
 
-def choice(label: str, key: str, options: Sequence[str], help: str) -> Any:
-    default = DEFAULTS[key]
-    chosen = st.segmented_control(label, options, default=default, required=True, key=key, bind="query-params", help=help)
-    return chosen or default
+def shown(params: Any, *, leave_out: Collection[str] = ()) -> dict[str, Any]:
+    """A parameter object as its controls show it, by their keys: what puts them all in their places."""
+    return {
+        known.how.key: known.shown(getattr(params, name))
+        for name, known in declared(type(params)).items()
+        if name not in leave_out
+    }
 
 
-def _within(key: str, low: Any, high: Any) -> Any:
+def _within(known: Declared, low: Any, high: Any) -> Any:
     """The default within the range; a value that another data set allowed is cut to what this one does."""
+    key = known.how.key
     if key in st.session_state:
         value = st.session_state[key]
         if value is not None and not low <= value <= high:
             st.session_state[key] = min(max(value, low), high)
-    return min(max(DEFAULTS[key], low), high)
+    return min(max(known.shown_default, low), high)
 
 
 def _reset(label: str, key: str, default: Any) -> None:

@@ -10,6 +10,7 @@ from usl_core import figure_curves
 from usl_core.encoder_trained import check_name, name_for
 from usl_core.errors import UslError
 from usl_core.names import duration_text
+from usl_core.parameters import declared
 from usl_core.pretrain.encoder import record_of
 from usl_core.pretrain.params import METHODS, PretrainParams
 from usl_core.pretrain.records import PretrainRecord
@@ -94,17 +95,27 @@ def _inside(name: str, images: ImageSet) -> None:
 def _settings(title: str) -> tuple[PretrainParams, str]:
     """What is to be learned how, and the name of the encoder; all of it in the address, so that a reload finds the training."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        how = {name: known.how for name, known in declared(PretrainParams).items()}
         method = st.segmented_control(
-            "Method",
+            how["method"].label,
             list(METHODS),
             format_func=METHODS.__getitem__,
             default="simclr",
             required=True,
-            key=Key.LEARN_METHOD,
+            key=how["method"].key,
             bind="query-params",
+            help=how["method"].help,
         )
+        known = how["n_epochs"]
         epochs = st.number_input(
-            "Epochs", 1, 2000, 100, key=Key.LEARN_EPOCHS, bind="query-params", help="Passes over all images.", width=140
+            known.label,
+            int(known.low),
+            int(known.high),
+            PretrainParams().n_epochs,
+            key=known.key,
+            bind="query-params",
+            help=known.help,
+            width=140,
         )
         called = st.text_input(
             "Name of the encoder",

@@ -24,7 +24,7 @@ DEFAULT_METHODS = ("random", "stratified", "usl")
 
 
 class Key:
-    """Names of the choices in the session and in the address."""
+    """Names of the choices in the session and in the address; those of parameters stand where the parameters do."""
 
     DATA = "data"
     SPLIT = "split"
@@ -32,52 +32,15 @@ class Key:
     PIN = "pin"
     BUDGET = "m"
     SEED = "seed"
-    NEIGHBORS = "k"
-    RELATIVE_WEIGHT = "rlambda"
-    ABSOLUTE = "absolute"
-    WEIGHT = "lambda"
-    POWER = "alpha"
-    MOMENTUM = "mreg"
-    ITERATIONS = "iterations"
-    HORIZON_DISTANCE = "horizon"
-    HORIZON_PICKS = "hpicks"
-    ESTIMATE = "estimate"
-    INIT = "init"
-    KMEANS_ITERATIONS = "ksteps"
-    SQUARED = "squared"
-    COUNT_SELF = "self"
     METHODS = "methods"
     COLOUR = "colour"
     MAP = "map"
-    TAU = "tau"
-    LOCAL_WEIGHT = "tlambda"
-    ADJUST = "talpha"
-    TEMPERATURE = "t"
-    MEAN_MOMENTUM = "mu"
-    CLUSTERS = "c"
-    HEADS = "heads"
-    SIMILARITY = "similarity"
-    START = "start"
-    PROJECTION = "projection"
-    VIEWS = "views"
-    VIEW_STRENGTH = "strength"
-    NOISE = "noise"
-    EPOCHS = "epochs"
-    BATCH = "batch"
-    LEARNING_RATE = "rate"
-    WEIGHT_DECAY = "decay"
-    BALANCE = "balance"
-    BALANCE_SUM = "balancesum"
-    NORMALISE = "normalise"
-    STRICT = "strict"
     DRAWN = "drawn"
     SHOWN_ON = "on"
     TOY = "toy"
     TOY_BUDGET = "toym"
     TOY_WEIGHT = "toylambda"
     LEARN = "learn"
-    LEARN_METHOD = "lmethod"
-    LEARN_EPOCHS = "lepochs"
     LEARN_NAME = "lname"
 
 
@@ -136,6 +99,7 @@ def mend_address() -> None:
 
 _OPENED = "opened"
 _OLD_SWITCH, _OLD_DEFAULT = "relative", 1.0
+_WEIGHT, _RELATIVE_WEIGHT, _ABSOLUTE, _MOMENTUM, _ROUNDS = "lambda", "rlambda", "absolute", "mreg", "iterations"
 
 
 def _read_old_lambda() -> bool:
@@ -143,16 +107,16 @@ def _read_old_lambda() -> bool:
     did not know how far the penalty grows by the last round."""
     query = st.query_params
     switch = query.get(_OLD_SWITCH)
-    if switch is None and (Key.WEIGHT not in query or Key.ABSOLUTE in query):
+    if switch is None and (_WEIGHT not in query or _ABSOLUTE in query):
         return False
     if switch is not None:
         del query[_OLD_SWITCH]
     if switch == "true":
-        momentum, rounds = _number(query, Key.MOMENTUM, 0, 0.99, 0.9), _number(query, Key.ITERATIONS, 1, 50, 10)
-        weight = _number(query, Key.RELATIVE_WEIGHT, 0, 5, _OLD_DEFAULT) * (1 - momentum ** (rounds - 1))
-        query[Key.RELATIVE_WEIGHT] = f"{round(20 * weight) / 20:g}"
-    elif Key.WEIGHT in query:
-        query[Key.ABSOLUTE] = "true"
+        momentum, rounds = _number(query, _MOMENTUM, 0, 0.99, 0.9), _number(query, _ROUNDS, 1, 50, 10)
+        weight = _number(query, _RELATIVE_WEIGHT, 0, 5, _OLD_DEFAULT) * (1 - momentum ** (rounds - 1))
+        query[_RELATIVE_WEIGHT] = f"{round(20 * weight) / 20:g}"
+    elif _WEIGHT in query:
+        query[_ABSOLUTE] = "true"
     return True
 
 

@@ -34,13 +34,13 @@ def press(app, label: str) -> None:
 def test_it_is_folded_and_makes_nothing_before_it_is_opened(app, album):
     app.open("data", data=album).fine()
     assert "Learn features from these images" in [expander.label for expander in app.test.expander]
-    assert Key.LEARN_EPOCHS not in app.keys("number_input")
+    assert "lepochs" not in app.keys("number_input")
 
 
 def test_from_the_estimate_to_an_encoder_that_encodes(app, album):
     opened(app, album)
     assert "12 images are few to learn from" in app.plain
-    app.test.number_input(key=Key.LEARN_EPOCHS).set_value(2).run()
+    app.test.number_input(key="lepochs").set_value(2).run()
     assert "on this machine" in app.plain
     assert "for each of 2 epochs" in app.plain
     press(app, "Learn features")

@@ -67,6 +67,7 @@ class UslParams:
         unit="K",
         usage="neighbours of the density estimate",
         low=1,
+        high=400,
         main=True,
         help="An image is typical when its k nearest neighbours are near. Small k looks at fine detail, large k at the crowd.",
     )
@@ -94,6 +95,15 @@ class UslParams:
         step=0.25,
         main=True,
         help="How fast that push fades with distance: 1 / distance^α. A large α lets only near picks matter.",
+    )
+    relative_weight: bool = parameter(
+        True,
+        label="Absolute λ",
+        key="absolute",
+        flag="--absolute",
+        usage="take lambda as it is, not in units of the two terms' spreads",
+        help="Take λ as it is, as the released code does. Otherwise it counts in units of the two terms' spreads, which makes "
+        "one value right for any encoder and any budget.",
     )
     reg_momentum: float = parameter(
         0.9,
@@ -142,22 +152,6 @@ class UslParams:
         typed=True,
         help="Only this many nearest picks push; 0: all of them.",
     )
-    squared_distances: bool = parameter(
-        False,
-        label="Squared distances",
-        key="squared",
-        flag="--squared-distances",
-        usage="square the distances, as the released code does",
-        help="Square the distances in both terms, as the released code does; α then acts on the square.",
-    )
-    count_self: bool = parameter(
-        False,
-        label="Count the image itself",
-        key="self",
-        flag="--count-self",
-        usage="count an image as its own first neighbour",
-        help="The image is the first of its own k neighbours, at distance 0, as in the released code.",
-    )
     estimate: Estimate = parameter(
         "mean",
         label="Density from",
@@ -184,14 +178,21 @@ class UslParams:
         typed=True,
         help="At most so many steps of k-means; it stops when nothing moves.",
     )
-    relative_weight: bool = parameter(
-        True,
-        label="Absolute λ",
-        key="absolute",
-        flag="--absolute",
-        usage="take lambda as it is, not in units of the two terms' spreads",
-        help="Take λ as it is, as the released code does. Otherwise it counts in units of the two terms' spreads, which makes "
-        "one value right for any encoder and any budget.",
+    squared_distances: bool = parameter(
+        False,
+        label="Squared distances",
+        key="squared",
+        flag="--squared-distances",
+        usage="square the distances, as the released code does",
+        help="Square the distances in both terms, as the released code does; α then acts on the square.",
+    )
+    count_self: bool = parameter(
+        False,
+        label="Count the image itself",
+        key="self",
+        flag="--count-self",
+        usage="count an image as its own first neighbour",
+        help="The image is the first of its own k neighbours, at distance 0, as in the released code.",
     )
 
     def __post_init__(self) -> None:

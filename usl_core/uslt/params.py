@@ -58,8 +58,21 @@ class UsltParams:
         flag="--k",
         unit="K",
         low=1,
+        high=400,
         main=True,
         help="Of its k nearest neighbours, each step draws one per image, which must agree with it.",
+    )
+    confidence_threshold: float = parameter(
+        0.5,
+        label="Threshold τ",
+        key="tau",
+        flag="--tau",
+        unit="P",
+        usage="least confidence in the global loss",
+        high=1.0,
+        step=0.05,
+        main=True,
+        help="Only images at least this sure of their cluster take part in the global loss. 0: all of them; 1: none.",
     )
     local_weight: float = parameter(
         5.0,
@@ -85,18 +98,6 @@ class UsltParams:
         main=True,
         help="Logit adjustment: what large clusters lose in the neighbours' votes. 0 lets few clusters swallow all the rest.",
     )
-    confidence_threshold: float = parameter(
-        0.5,
-        label="Threshold τ",
-        key="tau",
-        flag="--tau",
-        unit="P",
-        usage="least confidence in the global loss",
-        high=1.0,
-        step=0.05,
-        main=True,
-        help="Only images at least this sure of their cluster take part in the global loss. 0: all of them; 1: none.",
-    )
     sharpen_temperature: float = parameter(
         0.25,
         label="Sharpening t",
@@ -120,18 +121,6 @@ class UsltParams:
         high=1.0,
         step=0.05,
         help="Share of each batch in the running mean that the adjustment looks at.",
-    )
-    n_clusters: int | None = parameter(
-        None,
-        label="Clusters C",
-        key="c",
-        flag="--clusters",
-        unit="C",
-        unset="as many as labels",
-        high=5000,
-        off=0,
-        typed=True,
-        help="0: as many as labels. With more, the largest are picked from.",
     )
     n_heads: int = parameter(
         3,
@@ -159,16 +148,66 @@ class UsltParams:
         usage="of the centroids",
         help="At random, or at images drawn at random.",
     )
-    projection: int = parameter(
-        0,
-        label="Projection",
-        key="projection",
-        flag="--projection",
-        unit="W",
-        usage="hidden width before the heads; 0: none",
-        high=4096,
+    n_clusters: int | None = parameter(
+        None,
+        label="Clusters C",
+        key="c",
+        flag="--clusters",
+        unit="C",
+        unset="as many as labels",
+        high=5000,
+        off=0,
         typed=True,
-        help="Hidden width of a perceptron between features and heads; 0: none.",
+        help="0: as many as labels. With more, the largest are picked from.",
+    )
+    n_epochs: int = parameter(
+        60,
+        label="Epochs",
+        key="epochs",
+        flag="--epochs",
+        unit="N",
+        low=1,
+        high=1000,
+        typed=True,
+        help="How often the training goes over all images.",
+    )
+    learning_rate: float = parameter(
+        0.01,
+        label="Learning rate",
+        key="rate",
+        flag="--learning-rate",
+        unit="R",
+        usage="of Adam",
+        low=0.0001,
+        high=0.2,
+        step=0.0001,
+        format="%.4f",
+        help="Step width of Adam.",
+    )
+    weight_decay: float = parameter(
+        0.0,
+        label="Weight decay",
+        key="decay",
+        flag="--weight-decay",
+        unit="W",
+        usage="of Adam",
+        high=0.01,
+        step=0.0001,
+        format="%.4f",
+        help="Pull of Adam towards zero.",
+    )
+    batch_size: int = parameter(
+        1024,
+        label="Batch size",
+        key="batch",
+        flag="--batch-size",
+        unit="B",
+        usage="images per step",
+        unset="for few images fewer",
+        low=1,
+        high=100000,
+        typed=True,
+        help="Images per step; at most an eighth of all, so that there are steps.",
     )
     n_views: int = parameter(
         4,
@@ -205,62 +244,24 @@ class UsltParams:
         step=0.05,
         help="Length of the noise beside a feature vector of length 1, where A is 0.",
     )
-    n_epochs: int = parameter(
-        60,
-        label="Epochs",
-        key="epochs",
-        flag="--epochs",
-        unit="N",
-        low=1,
-        high=1000,
-        typed=True,
-        help="How often the training goes over all images.",
-    )
-    batch_size: int = parameter(
-        1024,
-        label="Batch size",
-        key="batch",
-        flag="--batch-size",
-        unit="B",
-        usage="images per step",
-        unset="for few images fewer",
-        low=1,
-        high=100000,
-        typed=True,
-        help="Images per step; at most an eighth of all, so that there are steps.",
-    )
-    learning_rate: float = parameter(
-        0.01,
-        label="Learning rate",
-        key="rate",
-        flag="--learning-rate",
-        unit="R",
-        usage="of Adam",
-        low=0.0001,
-        high=0.2,
-        step=0.0001,
-        format="%.4f",
-        help="Step width of Adam.",
-    )
-    weight_decay: float = parameter(
-        0.0,
-        label="Weight decay",
-        key="decay",
-        flag="--weight-decay",
+    projection: int = parameter(
+        0,
+        label="Projection",
+        key="projection",
+        flag="--projection",
         unit="W",
-        usage="of Adam",
-        high=0.01,
-        step=0.0001,
-        format="%.4f",
-        help="Pull of Adam towards zero.",
+        usage="hidden width before the heads; 0: none",
+        high=4096,
+        typed=True,
+        help="Hidden width of a perceptron between features and heads; 0: none.",
     )
-    strict_threshold: bool = parameter(
-        False,
-        label="Strictly over τ",
-        key="strict",
-        flag="--strict",
-        usage="above tau, not at tau",
-        help="More than τ, as in the published code, not at least τ.",
+    normalise: Normalisation = parameter(
+        "batch",
+        label="Global loss by",
+        key="normalise",
+        flag="--normalise",
+        usage="what the global loss is divided by",
+        help="Divided by all images of the batch (the formula), or by those over τ (published code).",
     )
     balance: bool = parameter(
         False,
@@ -278,13 +279,13 @@ class UsltParams:
         usage="and are added up, not averaged (released CIFAR-100 code)",
         help="Balanced clusters are added up, not averaged: the global loss grows with them (released CIFAR-100 code).",
     )
-    normalise: Normalisation = parameter(
-        "batch",
-        label="Global loss by",
-        key="normalise",
-        flag="--normalise",
-        usage="what the global loss is divided by",
-        help="Divided by all images of the batch (the formula), or by those over τ (published code).",
+    strict_threshold: bool = parameter(
+        False,
+        label="Strictly over τ",
+        key="strict",
+        flag="--strict",
+        usage="above tau, not at tau",
+        help="More than τ, as in the published code, not at least τ.",
     )
     count_self: bool = parameter(
         False,
