@@ -66,7 +66,8 @@ published-cifar10"""
 
 _COMPARE_HELP = """\
 Runs every method at the same budget on the same images, once per seed, and prints mean and standard deviation of each
-score. --report writes one self-contained HTML file with the maps, galleries and scores."""
+score. --report writes one self-contained HTML file with the maps, galleries and scores, and scores.csv with every score of
+every seed."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -110,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("--methods", default="random,stratified,usl", metavar="A,B,...", help="default: %(default)s")
     compare.add_argument("--seed", type=int, default=0, metavar="S", help="first random seed (default: 0)")
     compare.add_argument("--seeds", type=int, default=1, metavar="N", help="run N seeds, S to S+N-1 (default: 1)")
-    compare.add_argument("--report", metavar="DIR", help="write report.html there")
+    compare.add_argument("--report", metavar="DIR", help="write report.html and scores.csv there")
     compare.add_argument("--map", choices=("umap", "pca"), default="umap", help="map of the report (default: umap)")
     add_encoding(compare)
     _add_usl(compare)

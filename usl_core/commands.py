@@ -47,6 +47,7 @@ def run_compare(options: argparse.Namespace) -> None:
     say_notes(notes)
     put(score_table(comparison))
     if options.report is not None:
+        from .export import write_atomically
         from .report import write_report
 
         say("drawing the map ..." if options.map == "pca" else "drawing the map with UMAP (a minute on first use) ...")
@@ -61,6 +62,9 @@ def run_compare(options: argparse.Namespace) -> None:
             command=command,
         )
         say(f"wrote {path}")
+        scores = path.with_name("scores.csv")
+        write_atomically(scores, comparison.frame().to_csv(index=False, lineterminator="\r\n").encode())
+        say(f"wrote {scores}")
 
 
 def run_encode(options: argparse.Namespace) -> None:

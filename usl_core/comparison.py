@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import UslError
-from .metrics import Scorecard, default_radius, score_selection
+from .metrics import METRICS, Scorecard, default_radius, score_selection
 from .neighbors import find_neighbors
 from .selection import default_params, runs_as, select
 from .selection import methods as known_methods
 from .types import Features, IntArray, Neighbors, Progress, Selection, Views
 from .validation import same_images, whole_number
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +55,24 @@ class Comparison:
         """
         values = np.array([getattr(card, key) for card in self.scorecards[method]])
         return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+    def frame(self) -> pandas.DataFrame:
+        """Every score of every run as a data frame, a row per method and seed, with the columns `method`, `seed`, `budget` and
+        one per `Metric.key`; NaN where a number is unknown.
+
+        >>> import usl_core as usl
+        >>> frame = usl.compare(usl.load_demo("digits").features, 10, ["random", "usl"], seeds=(0, 1)).frame()
+        >>> frame.groupby("method").classes_covered.mean().to_dict()
+        {'random': 8.0, 'usl': 8.5}
+        """
+        import pandas
+
+        return pandas.DataFrame(
+            {"method": method, "seed": seed, "budget": self.budget}
+            | {metric.key: float(getattr(card, metric.key)) for metric in METRICS}
+            for method, cards in self.scorecards.items()
+            for seed, card in zip(self.seeds, cards, strict=True)
+        )
 
     def pick_counts(self, method: str) -> IntArray:
         """(n,) for how many of the seeds a method picks each image; picks that every seed repeats are stable."""

@@ -150,6 +150,14 @@ def test_compare_prints_mean_and_spread_and_writes_a_report(folder, tmp_path, ca
     assert covered.count("±") == 3
     page = (report / "report.html").read_text(encoding="utf-8")
     assert "dog, big" in page
+    with (report / "scores.csv").open(newline="") as file:
+        scores = list(csv.DictReader(file))
+    assert [(row["method"], row["seed"], row["budget"]) for row in scores[:4]] == [
+        *(("random", seed, "6") for seed in "012"),
+        ("stratified", "0", "6"),
+    ]
+    mean = sum(float(row["classes_covered"]) for row in scores if row["method"] == "usl") / 3
+    assert f"{mean:.1f} ±" in covered.split("    ")[-1]
 
 
 def test_compare_starts_at_the_seed_that_is_asked_for(tmp_path, capsys):

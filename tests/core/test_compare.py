@@ -62,6 +62,23 @@ def test_mean_and_sample_deviation_over_the_seeds():
         assert sd == pytest.approx(math.sqrt(sum((v - mean) ** 2 for v in values) / 4))
 
 
+def test_the_frame_holds_every_score_of_every_run():
+    result = compare(FEATURES, 6, ("usl", "random"), seeds=(4, 1))
+    frame = result.frame()
+    assert list(frame.columns) == ["method", "seed", "budget", *(metric.key for metric in METRICS)]
+    assert list(zip(frame.method, frame.seed, frame.budget, strict=True)) == [
+        ("usl", 4, 6),
+        ("usl", 1, 6),
+        ("random", 4, 6),
+        ("random", 1, 6),
+    ]
+    for metric in METRICS:
+        expected = [getattr(card, metric.key) for method in ("usl", "random") for card in result.scorecards[method]]
+        np.testing.assert_array_equal(frame[metric.key], expected)
+    unknown = compare(_features(labels=False), 6, ("random",)).frame()
+    assert unknown.classes_covered.isna().all()
+
+
 def test_one_seed_has_no_spread_and_no_labels_no_class_scores():
     result = compare(_features(labels=False), 4, ("random", "stratified"))
     assert math.isnan(result.mean_and_sd("random", "coverage")[1])
