@@ -78,6 +78,10 @@ def kmeans(
 
     Reference:
         Arthur, Vassilvitskii: k-means++: the advantages of careful seeding, SODA 2007.
+
+    >>> found = usl.kmeans([[1, 0], [0.9, 0.1], [0, 1]], 2)
+    >>> found.labels.tolist()
+    [0, 0, 1]
     """
     x = unit_rows(values)
     k = whole_number(n_clusters, "n_clusters", 1, len(x), "images")

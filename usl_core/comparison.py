@@ -60,7 +60,6 @@ class Comparison:
         """Every score of every run as a data frame, a row per method and seed, with the columns `method`, `seed`, `budget` and
         one per `Metric.key`; NaN where a number is unknown.
 
-        >>> import usl_core as usl
         >>> frame = usl.compare(usl.load_demo("digits").features, 10, ["random", "usl"], seeds=(0, 1)).frame()
         >>> frame.groupby("method").classes_covered.mean().to_dict()
         {'random': 8.0, 'usl': 8.5}
@@ -108,6 +107,11 @@ def compare(
 
     Raises:
         UslError: no or repeated methods or seeds, or what `select` refuses.
+
+    >>> comparison = usl.compare(usl.load_demo("digits").features, 10, ["random", "usl"], seeds=(0, 1, 2))
+    >>> mean, sd = comparison.mean_and_sd("usl", "classes_covered")
+    >>> round(mean, 1)
+    8.7
     """
     if not isinstance(features, Features):
         raise UslError(f"features must be what encode returns but is a {type(features).__name__}")

@@ -95,7 +95,11 @@ _CARDS = (
 
 
 def demo_cards() -> list[DemoCard]:
-    """The bundled collections."""
+    """The bundled collections.
+
+    >>> [card.name for card in usl.demo_cards()]
+    ['digits', 'shapes']
+    """
     return list(_CARDS)
 
 
@@ -108,6 +112,9 @@ def load_demo(name: str, directory: Path | str | None = None) -> Demo:
 
     Raises:
         UslError: no such demo, or its files are missing, damaged, or do not belong together.
+
+    >>> len(usl.load_demo("shapes").images)
+    2390
     """
     card = next((card for card in _CARDS if card.name == name), None)
     if card is None:

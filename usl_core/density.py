@@ -94,6 +94,10 @@ def utility(
 
     Reference:
         Wang, Lian, Yu: Unsupervised Selective Labeling, ECCV 2022, section 3.1.
+
+    >>> graph = usl.find_neighbors([[1, 0], [0.9, 0.1], [0, 1]], 1)
+    >>> usl.utility(graph, 1).astype(int).tolist()
+    [9, 9, 0]
     """
     floor = DISTANCE_FLOOR**2 if squared else DISTANCE_FLOOR
     mean = mean_distance(graph, n_neighbors, squared=squared, count_self=count_self, estimate=estimate)
@@ -120,6 +124,10 @@ def log_density(graph: Neighbors, n_neighbors: int = 20, *, dim: int, estimate: 
 
     Reference:
         Wang, Lian, Yu: Unsupervised Selective Labeling, ECCV 2022, section 3.1.
+
+    >>> graph = usl.find_neighbors([[1, 0], [0.9, 0.1], [0, 1]], 1)
+    >>> usl.log_density(graph, 1, dim=2).round(2).tolist()
+    [2.16, 2.16, -2.82]
     """
     d = whole_number(dim, "dim", 1)
     mean = mean_distance(graph, n_neighbors, estimate=estimate).astype(np.float64)
@@ -136,6 +144,9 @@ def density_percentile(density: NDArray[np.floating]) -> NDArray[np.float64]:
 
     Returns:
         (n,) float64 in [0, 100]; a single image gets 50.
+
+    >>> usl.density_percentile([3.0, 1.0, 2.0]).tolist()
+    [100.0, 0.0, 50.0]
     """
     values = np.asarray(density)
     ordered = np.sort(values)
@@ -156,6 +167,9 @@ def density_peaks(graph: Neighbors, n_neighbors: int = 20) -> NDArray[np.int64]:
 
     Raises:
         UslError: as for `mean_distance`.
+
+    >>> usl.density_peaks(usl.find_neighbors([[1, 0], [0.95, 0.05], [0.9, 0.1], [0, 1]], 2), 2).tolist()
+    [1]
     """
     u = utility(graph, n_neighbors)
     k = usable_neighbors(graph, n_neighbors)

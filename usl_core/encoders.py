@@ -128,6 +128,9 @@ def encoder_cards() -> list[EncoderCard]:
     """All encoders: the one without weights, the bundled, the published, those trained here.
 
     Imports nothing heavy, needs no network.
+
+    >>> [card.name for card in usl.encoder_cards()][:2]
+    ['pixels:pca', 'bundled:mini']
     """
     pixels = EncoderCard(
         name=PIXELS,
@@ -179,6 +182,9 @@ def default_encoder() -> str:
     """What images are looked at through unless the user says otherwise, by its full name.
 
     A published network whose weights are here already, the first of the list if there are several; else the bundled encoder.
+
+    >>> usl.default_encoder() in [card.name for card in usl.encoder_cards()]
+    True
     """
     folder = weights_dir()
     return next((name for name, facts in NETWORKS.items() if (folder / facts.file).is_file()), BUNDLED)

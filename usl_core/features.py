@@ -51,6 +51,10 @@ def encode(
     Raises:
         UslError: no images, none of them usable, or an encoder, device, precision or weights that cannot be had.
         Cancelled: as raised by `on_progress`.
+
+    >>> features = usl.encode(usl.load_demo("digits").images, "pixels:pca")
+    >>> features.values.shape, features.encoder
+    ((1797, 64), 'pixels:pca')
     """
     report: Progress = on_progress or _ignore
     images = _image_set(images, cache_dir, report)

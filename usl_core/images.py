@@ -69,6 +69,18 @@ def scan(
 
     Raises:
         UslError: the path does not exist, is neither folder nor .zip, is damaged, holds no readable image, or no such split.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("cat/a.png", "dog/b.png"):
+    ...         Path(folder, name).parent.mkdir()
+    ...         Image.new("RGB", (8, 8)).save(Path(folder, name))
+    ...     written = Path(folder, "dog/broken.jpg").write_bytes(b"no picture")
+    ...     images = usl.scan(folder)
+    >>> images.paths, images.class_names, [problem.path for problem in images.problems]
+    (('cat/a.png', 'dog/b.png'), ('cat', 'dog'), ['dog/broken.jpg'])
     """
     report: Progress = on_progress or (lambda fraction, note: None)
     source = open_source(_resolved(path), within)
@@ -108,6 +120,9 @@ def open_image(images: ImageSet, index: int, *, min_side: int | None = None) -> 
 
     Raises:
         UslError: no such index, or the file is gone, unreadable or not the one that was scanned.
+
+    >>> usl.open_image(usl.load_demo("digits").images, 0).size
+    (8, 8)
     """
     if min_side is not None:
         min_side = whole_number(min_side, "min_side", 1)

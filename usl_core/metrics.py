@@ -204,6 +204,12 @@ def score_selection(
 
     Raises:
         UslError: arrays that do not belong together, no picks, or a negative radius.
+
+    >>> features = usl.load_demo("digits").features
+    >>> graph = usl.find_neighbors(features, 20)
+    >>> card = usl.score_selection(features, usl.select(features, 40), graph, labels=features.images.labels)
+    >>> card.classes_covered
+    10.0
     """
     x = unit_rows(values)
     chosen = selection.indices if isinstance(selection, Selection) else selection
@@ -282,6 +288,9 @@ def overlap(selections: Mapping[str, Iterable[int]]) -> dict[tuple[str, str], in
 
     Returns:
         For every ordered pair of names, itself included, the size of the intersection.
+
+    >>> usl.overlap({"a": [1, 2, 3], "b": [2, 3, 4]})["a", "b"]
+    2
     """
     chosen = {name: set(map(int, rows)) for name, rows in selections.items()}
     return {(a, b): len(chosen[a] & chosen[b]) for a in chosen for b in chosen}

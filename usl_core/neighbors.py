@@ -36,6 +36,10 @@ def find_neighbors(values: Any, n_neighbors: int = 400, *, on_progress: Progress
 
     Raises:
         UslError: invalid features, or n_neighbors < 1.
+
+    >>> graph = usl.find_neighbors([[1, 0], [0.9, 0.1], [0, 1]], 2)
+    >>> graph.indices.tolist()
+    [[1, 2], [0, 2], [1, 0]]
     """
     x = unit_rows(values)
     k = min(whole_number(n_neighbors, "n_neighbors", 1), len(x) - 1)

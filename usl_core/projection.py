@@ -39,6 +39,9 @@ def project(values: Any, neighbors: Neighbors | None = None, method: MapMethod =
 
     Reference:
         McInnes, Healy, Melville: UMAP, arXiv 1802.03426.
+
+    >>> usl.project(usl.load_demo("digits").features, method="pca").shape
+    (1797, 2)
     """
     x = unit_rows(values)
     whole_number(seed, "seed", 0, 2**32 - 1)
@@ -123,6 +126,10 @@ def trustworthiness(values: Any, xy: Any, n_neighbors: int = 15, seed: int = 0) 
 
     Reference:
         Venna, Kaski: Neighborhood preservation in nonlinear projection methods, ICANN 2001.
+
+    >>> features = usl.load_demo("digits").features
+    >>> usl.trustworthiness(features, usl.project(features, method="pca")) > 0.7
+    True
     """
     x, flat = unit_rows(values), finite_matrix(xy, "map coordinates")
     n = len(x)

@@ -18,7 +18,11 @@ Toy = tuple[FloatArray, NDArray[np.int32]]
 
 
 def toys() -> list[str]:
-    """The names of the 2-D point sets for `load_toy`."""
+    """The names of the 2-D point sets for `load_toy`.
+
+    >>> "moons" in usl.toys()
+    True
+    """
     return list(_TOYS)
 
 
@@ -36,6 +40,10 @@ def load_toy(name: str, seed: int = 0) -> Toy:
 
     Raises:
         UslError: no such toy, or an invalid seed.
+
+    >>> points, groups = usl.load_toy("moons")
+    >>> points.shape, set(groups.tolist())
+    ((300, 2), {0, 1})
     """
     if name not in _TOYS:
         raise UslError(f"there is no toy named {name!r}; the toys are {', '.join(map(repr, toys()))}")

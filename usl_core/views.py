@@ -56,6 +56,10 @@ def encode_views(
 
     Raises:
         UslError: an image cannot be read any more, or what `encode` refuses.
+
+    >>> features = usl.encode(usl.load_demo("digits").images, "pixels:pca")
+    >>> usl.encode_views(features, 1).values.shape
+    (1797, 2, 64)
     """
     store, key, wrapped = _place(features, n_views, strength, seed, cache_dir, precision, encoder)
     entry = store.load(KIND, key)

@@ -74,6 +74,11 @@ def pretrain_encoder(
     Raises:
         UslError: as `pretrain`, `load_pixels` and `export_encoder`.
         Cancelled: as raised by a callback; the next call goes on after the last finished epoch.
+
+    >>> images = usl.load_demo("digits").images
+    >>> card, training = usl.pretrain_encoder(images, "mine", usl.PretrainParams(n_epochs=1))
+    >>> usl.encode(images, "trained:mine").values.shape
+    (1797, 128)
     """
     check_name(name)
     report: Progress = on_progress or (lambda fraction, note: None)

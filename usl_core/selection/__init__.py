@@ -69,12 +69,20 @@ _BY_NAME = {card.name: card for card in _CARDS}
 
 
 def methods() -> list[str]:
-    """Names that `select` takes."""
+    """Names that `select` takes.
+
+    >>> usl.methods()
+    ['random', 'stratified', 'cluster-stratified', 'usl', 'usl-t']
+    """
     return list(_BY_NAME)
 
 
 def method_cards() -> list[MethodCard]:
-    """The methods with their descriptions."""
+    """The methods with their descriptions.
+
+    >>> [card.name for card in usl.method_cards() if card.needs_labels]
+    ['stratified']
+    """
     return list(_CARDS)
 
 
@@ -145,6 +153,11 @@ def select(
 
     Raises:
         UslError: any argument breaks its rule.
+
+    >>> features = usl.load_demo("digits").features
+    >>> picks = usl.select(features, 10, "usl")
+    >>> len(set(picks.indices.tolist())), picks.method
+    (10, 'usl')
     """
     card = _card(method)
     module, function = _home(card)

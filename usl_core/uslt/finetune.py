@@ -146,6 +146,10 @@ def export_finetuned(name: str, features: Features, state: Mapping[str, np.ndarr
 
     Raises:
         UslError: as `export_encoder`.
+
+    >>> features = usl.encode(usl.scan("photos"), "torchvision:resnet18")  # doctest: +SKIP
+    >>> training = usl.train_uslt(features, 40, mode="finetune")  # doctest: +SKIP
+    >>> usl.export_finetuned("mine", features, training.state)  # doctest: +SKIP
     """
     encoder = trainable_encoder(features)
     training = f"USL-T on {len(features):,} images without their labels, from {encoder.name}"

@@ -103,6 +103,11 @@ def train_uslt(
         UslError: any argument breaks its rule, an image cannot be read any more, memory ran out, or the loss is not finite in
             the first epoch.
         Cancelled: as raised by a callback.
+
+    >>> features = usl.load_demo("digits").features
+    >>> training = usl.train_uslt(features, 10, usl.UsltParams(n_epochs=2, n_views=0))
+    >>> len(training.last.picks), len(training.history)
+    (10, 2)
     """
     x = unit_rows(values)
     n = len(x)
