@@ -1,4 +1,4 @@
-"""The launcher: `streamlit run app.py`, `python app.py` or `uvicorn app:app`. The pages start in pages/ui/main.py."""
+"""The launcher: `usl-explorer`, `streamlit run app.py`, `python app.py`, `uvicorn app:app`. Pages start in pages/ui/main.py."""
 
 import sys
 from pathlib import Path
@@ -16,6 +16,14 @@ from pages.ui.threads import share_cores  # noqa: E402
 
 share_cores()
 app = st.App(ROOT / "pages" / "ui" / "main.py", lifespan=lifespan, routes=ROUTES, middleware=MIDDLEWARE)
+
+
+def main() -> None:
+    """The command `usl-explorer`."""
+    from pages.ui.launch import run
+
+    run(app, ROOT / "app.py")
+
 
 if __name__ == "__main__":
     app.run()

@@ -1,4 +1,4 @@
-"""`python -m usl_core`: the command line."""
+"""`usl`, or `python -m usl_core`: the command line."""
 
 import codecs
 import os
@@ -15,8 +15,17 @@ def _in_utf8() -> None:
         os.execv(sys.executable, [sys.orig_argv[0], "-X", "utf8", *sys.orig_argv[1:]])
 
 
-_in_utf8()
+def main() -> int:
+    """The command `usl`.
 
-from .cli import main  # noqa: E402
+    Returns:
+        Exit status, see `cli.main`.
+    """
+    _in_utf8()
+    from .cli import main as run
 
-sys.exit(main())
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from . import bundled_files
 from .errors import UslError
 from .read_only import read_only
 from .types import Features, FloatArray, ImageSet, Neighbors
 
-ASSETS = Path(__file__).parent.parent / "assets" / "demos"
+ASSETS = bundled_files.ASSETS / "demos"
 FORMAT_VERSION = 1
 # NumPy parses each header with `ast`, which fails now and then in several threads at once on Python 3.11.
 _PARSING = threading.Lock()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import bundled_files
 from .encoder_small import SmallEncoder
 from .encoder_trained import read_weights
 from .errors import UslError
 
 NAME = "bundled:mini"
-ASSETS = Path(__file__).resolve().parent.parent / "assets" / "encoders"
+ASSETS = bundled_files.ASSETS / "encoders"
 FORMAT_VERSION = 1
 LICENCE = "MIT; it was trained on CIFAR-10, whose authors name no licence"
 _REMEDY = "install the program again"

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,14 +79,25 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_app(script: str = "app.py", *, port: int | None = None, **environment: str) -> Iterator[Server]:
-    """Start the app (or another script) on a free port of this machine, or on this one; stop it afterwards."""
+def running_app(
+    script: str = "app.py", *, port: int | None = None, command: Sequence[str] = (), folder: Path = ROOT, **environment: str
+) -> Iterator[Server]:
+    """Start the app on a free port of this machine, or on this one; stop it afterwards.
+
+    Args:
+        script: that Streamlit runs.
+        port: where.
+        command: runs in place of Streamlit, and takes the port as `--port`.
+        folder: where it runs.
+        environment: what it finds there beside ours.
+    """
     if port is None:
         port = _free_port()
+    streamlit = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)],
-            cwd=ROOT,
+            [*command, "--port", str(port)] if command else streamlit,
+            cwd=folder,
             env={**os.environ, **_own_folders(cache), **environment},
             stdin=subprocess.DEVNULL,
             stdout=log,

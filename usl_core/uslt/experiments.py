@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from ..bundled_files import ASSETS
 from ..demos import load_demo
 from ..errors import UslError
 from ..toy_sets import load_toy
@@ -27,7 +27,7 @@ from .losses import global_loss, log_soft_assignment, similarities
 from .params import UsltParams
 from .train import train_uslt
 
-SAVED = Path(__file__).parents[2] / "assets" / "experiments.json"
+SAVED = ASSETS / "experiments.json"
 BUDGET = 40
 _TOY, _SCALE, _STEPS, _RATE = "blobs", 4.0, 400, 0.05
 
