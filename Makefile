@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Every process that the app and its tests start would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check format bench shots demos clean
+.PHONY: help run test quick check format bench shots demos clean
 
 help:        ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -16,6 +16,9 @@ run: .venv/run.stamp  ## open the app on the bundled data
 
 test: .venv/test.stamp  ## every test, in a real browser too
 	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+quick: .venv/test.stamp  ## every test that needs no browser
+	$(PY) -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test.stamp  ## format, lint, types
 	$(PY) -m ruff format --check .
