@@ -19,7 +19,7 @@ from usl_core.build_mini import split
 from usl_core.encoder_small import MEAN, STD, SmallEncoder
 from usl_core.encoder_torchvision import TorchModel, find_device, has_bfloat16
 from usl_core.encoders import BUNDLED, PIXELS, PixelEncoder, get_encoder
-from usl_core.pretrain.judge import judge_sample, knn_accuracy
+from usl_core.pretrain.knn_probe import knn_accuracy, probe_sample
 from usl_core.pretrain.params import PretrainParams
 from usl_core.pretrain.pixels import load_pixels
 from usl_core.pretrain.trainer import Pretraining, weights_of
@@ -72,7 +72,7 @@ def _learning(repeats: int) -> list[Row]:
     params, pixels = PretrainParams(), rng.integers(0, 255, (PretrainParams().batch_size, 32, 32, 3), dtype=np.uint8)
 
     def steps(half: bool) -> Callable[[], object]:
-        training = Pretraining(pixels, params, 0, "cpu", judge_sample(len(pixels), None))
+        training = Pretraining(pixels, params, 0, "cpu", probe_sample(len(pixels), None))
         training._half = half
         training._step(np.arange(len(pixels)), rng, 0.0)
         return lambda: [training._step(np.arange(len(pixels)), rng, 0.0) for _ in range(_STEPS)]
@@ -89,7 +89,7 @@ def _worth() -> list[Row]:
     labels, (pixels, _) = images.labels.astype(np.int64), load_pixels(images)
     learn, held_out = split(len(labels))
     found = {
-        name: _judged(unit_rows(values), labels, learn, held_out)
+        name: _measured(unit_rows(values), labels, learn, held_out)
         for name, values in {
             BUNDLED: _output(_network(BUNDLED), pixels),
             _UNWHITENED: _output(_network(BUNDLED).get_submodule("network"), pixels),
@@ -120,7 +120,7 @@ def _network(name: str) -> nn.Module:
 
 def _random_network(pixels: NDArray[np.uint8]) -> nn.Module:
     """Its last layer is fitted as that of the bundled encoder, or it would be no network of the same shape."""
-    training = Pretraining(pixels, PretrainParams(), 0, "cpu", judge_sample(len(pixels), None))
+    training = Pretraining(pixels, PretrainParams(), 0, "cpu", probe_sample(len(pixels), None))
     last = training.fit_whitening()
     weights = weights_of(training.state()) | {"mean": last.mean, "axes": last.axes}
     return SmallEncoder("random", "mini", "random", lambda: weights).build()
@@ -136,7 +136,7 @@ def _principal(pixels: NDArray[np.uint8]) -> FloatArray:
     return encoder.finish(lambda: iter([encoder(pixels)]), len(pixels))
 
 
-def _judged(values: FloatArray, labels: IntArray, learn: IntArray, held_out: IntArray) -> dict[str, float]:
+def _measured(values: FloatArray, labels: IntArray, learn: IntArray, held_out: IntArray) -> dict[str, float]:
     x, asked = values[learn], values[held_out]
     (by_usl, near_usl), (by_chance, near_chance) = (_picked(asked, labels[held_out], method) for method in ("usl", "random"))
     return {

@@ -15,7 +15,7 @@ from usl_core.features import encode
 from usl_core.neighbors import find_neighbors
 from usl_core.uslt.finetune import FinetuneTraining
 from usl_core.uslt.params import UsltParams
-from usl_core.uslt.reports import Judge
+from usl_core.uslt.reports import Reporter
 
 from .harness import Row, medians
 
@@ -69,8 +69,8 @@ def _training(folder: Path) -> FinetuneTraining:
     weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
     encoder = export_encoder("untrained", NETWORK, weights, "nothing")
     features = encode(folder / "pictures", encoder.name, cache_dir=folder / "cache")
-    judge = Judge(40, np.arange(N), np.empty(0, dtype=np.int64), None)
-    return FinetuneTraining(features, find_neighbors(features, 20), UsltParams.published_cifar10(), 40, 0, judge)
+    reporter = Reporter(40, np.arange(N), np.empty(0, dtype=np.int64), None)
+    return FinetuneTraining(features, find_neighbors(features, 20), UsltParams.published_cifar10(), 40, 0, reporter)
 
 
 def _operations_per_image() -> float:

@@ -11,7 +11,7 @@ from usl_core.arithmetic import torch_threads
 from usl_core.types import Neighbors
 from usl_core.uslt.frozen import FrozenTraining
 from usl_core.uslt.params import UsltParams
-from usl_core.uslt.reports import Judge
+from usl_core.uslt.reports import Reporter
 
 from .harness import Row, in_child, medians, seconds
 
@@ -79,8 +79,8 @@ def made_up_views() -> np.ndarray:
 def _training(views: np.ndarray) -> FrozenTraining:
     indices = np.random.default_rng(1).integers(0, N, (N, 20), dtype=np.int32)
     graph = Neighbors(indices=indices, distances=np.zeros((N, 20), dtype=np.float32))
-    judge = Judge(CLUSTERS, np.arange(N), np.empty(0, dtype=np.int64), None)
-    return FrozenTraining(views, graph, UsltParams(n_heads=HEADS), CLUSTERS, 0, judge)
+    reporter = Reporter(CLUSTERS, np.arange(N), np.empty(0, dtype=np.int64), None)
+    return FrozenTraining(views, graph, UsltParams(n_heads=HEADS), CLUSTERS, 0, reporter)
 
 
 def _products(views: np.ndarray, batch: int) -> Callable[[], None]:

@@ -29,7 +29,7 @@ from .encoder_bundled import ASSETS, FORMAT_VERSION, LICENCE, NAME
 from .encoder_small import SmallEncoder
 from .errors import UslError
 from .images import scan
-from .pretrain.judge import knn_accuracy
+from .pretrain.knn_probe import knn_accuracy
 from .pretrain.params import PretrainParams
 from .pretrain.pixels import load_pixels
 from .pretrain.records import PretrainRecord

@@ -18,7 +18,7 @@ from usl_core.encoder_small import SMALL_NETWORKS, new_network, normalised, smal
 from usl_core.encoders import BUNDLED, encoder_cards, get_encoder
 from usl_core.errors import UslError
 from usl_core.images import open_image
-from usl_core.pretrain.judge import knn_accuracy
+from usl_core.pretrain.knn_probe import knn_accuracy
 from usl_core.whitening import pool_stages
 
 

@@ -22,7 +22,7 @@ from usl_core.encoder_trained import encoders_dir, export_encoder
 from usl_core.encoders import encoder_cards, get_encoder
 from usl_core.errors import Cancelled, UslError
 from usl_core.pretrain import trainer as trainer_module
-from usl_core.pretrain.judge import judge_sample, knn_accuracy, spread
+from usl_core.pretrain.knn_probe import knn_accuracy, probe_sample, spread
 from usl_core.pretrain.losses import info_nce, nt_xent
 from usl_core.pretrain.params import PretrainParams
 from usl_core.pretrain.pixels import load_pixels, training_rows
@@ -194,12 +194,12 @@ def test_spread_tells_a_collapse_from_a_sphere():
 
 
 def test_the_sample_mixes_a_folder_that_is_sorted_by_class():
-    sample = judge_sample(20_000, np.repeat(np.arange(2), 10_000))
+    sample = probe_sample(20_000, np.repeat(np.arange(2), 10_000))
     assert len(sample.rows) == len(set(sample.rows.tolist())) == 6000
     assert sample.labels is not None
     assert 0.4 < sample.labels.mean() < 0.6
-    assert judge_sample(50, np.zeros(50, dtype=np.int64)).accuracy(np.ones((50, 2))) is None
-    assert judge_sample(50, None).accuracy(np.ones((50, 2))) is None
+    assert probe_sample(50, np.zeros(50, dtype=np.int64)).accuracy(np.ones((50, 2))) is None
+    assert probe_sample(50, None).accuracy(np.ones((50, 2))) is None
 
 
 # ---------------------------------------------------------------- training
@@ -229,7 +229,7 @@ def test_it_learns_patterns_without_labels_and_the_same_from_the_same_seed(metho
     params = dataclasses.replace(SHORT, method=method, n_epochs=6)
     trained = pretrain(pixels, params, labels=labels, seed=1)
     assert [report.epoch for report in trained.history] == list(range(1, 7))
-    training = Pretraining(pixels, params, 1, "cpu", judge_sample(len(pixels), None))
+    training = Pretraining(pixels, params, 1, "cpu", probe_sample(len(pixels), None))
     before = likeness_of_classes(training, labels)
     training.restore(trained.state)
     assert before < 0.05
@@ -314,7 +314,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(tmp_path):
 
 
 def test_the_learning_rate_rises_and_falls_to_nothing():
-    training = Pretraining(colours(4)[0], PretrainParams(n_epochs=100, learning_rate=2), 0, "cpu", judge_sample(4, None))
+    training = Pretraining(colours(4)[0], PretrainParams(n_epochs=100, learning_rate=2), 0, "cpu", probe_sample(4, None))
     rates = [training._rate(epoch) for epoch in np.linspace(0, 99.999, 400)]
     top = int(np.argmax(rates))
     assert rates[0] < 0.01
@@ -327,7 +327,7 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
 
 def test_mocos_slower_network_follows_and_its_queue_holds_the_newest():
     pixels, _ = colours(32)
-    training = Pretraining(pixels, dataclasses.replace(SHORT, method="moco", queue=20), 0, "cpu", judge_sample(32, None))
+    training = Pretraining(pixels, dataclasses.replace(SHORT, method="moco", queue=20), 0, "cpu", probe_sample(32, None))
     before = training.state()
     assert same(
         weights_of(before),
@@ -346,7 +346,7 @@ def test_mocos_slower_network_follows_and_its_queue_holds_the_newest():
 
 def test_shuffled_keys_come_back_in_order():
     pixels, _ = colours(48)
-    training = Pretraining(pixels, dataclasses.replace(SHORT, method="moco"), 0, "cpu", judge_sample(48, None))
+    training = Pretraining(pixels, dataclasses.replace(SHORT, method="moco"), 0, "cpu", probe_sample(48, None))
     assert training._key is not None
     training._key.eval()  # so that a picture's key does not depend on its neighbours
     views = normalised(training._on_device(np.arange(48)))
@@ -400,7 +400,7 @@ def test_memory_that_runs_out_names_the_batch_size(monkeypatch):
 
 
 def test_a_probe_tells_about_how_long_an_epoch_takes():
-    training = Pretraining(colours(96)[0], SHORT, 0, "cpu", judge_sample(96, None))
+    training = Pretraining(colours(96)[0], SHORT, 0, "cpu", probe_sample(96, None))
     assert 0 < training.seconds(96) < training.seconds(96_000)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import usl_core as usl
 from usl_core.cli import main
-from usl_core.pretrain.judge import judge_sample
+from usl_core.pretrain.knn_probe import probe_sample
 from usl_core.store import fingerprint
 from usl_core.types import Neighbors
 from usl_core.uslt.params import UsltParams

@@ -12,7 +12,7 @@ import numpy as np
 from ..encoder_trained import TrainedCard, check_name
 from ..store import fingerprint
 from ..types import ImageSet, Progress
-from .judge import judge_sample
+from .knn_probe import probe_sample
 from .params import PretrainParams
 from .pixels import load_pixels, training_rows
 from .records import PretrainRecord
@@ -110,5 +110,5 @@ def estimate(
     reading = (time.perf_counter() - start) * n / len(some)
     report(0.5, "trying some steps")
     labels = None if images.labels is None else images.labels[rows].astype(np.int64)
-    epoch = Pretraining(pixels, params, 0, device, judge_sample(len(pixels), labels)).seconds(n)
+    epoch = Pretraining(pixels, params, 0, device, probe_sample(len(pixels), labels)).seconds(n)
     return Estimate(reading=reading, epoch=epoch)

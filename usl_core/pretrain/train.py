@@ -13,7 +13,7 @@ from ..encoder_trained import TrainedCard, export_encoder
 from ..errors import UslError
 from ..types import Progress
 from ..validation import class_ids, whole_number
-from .judge import judge_sample
+from .knn_probe import probe_sample
 from .params import METHODS, PretrainParams
 from .trainer import Diverged, Pretraining, PretrainReport, State, weights_of
 
@@ -76,7 +76,7 @@ def pretrain(
     """
     params, x = params or PretrainParams(), _checked(pixels)
     seed = whole_number(seed, "seed", 0)
-    sample = judge_sample(len(x), None if labels is None else class_ids(labels, len(x)))
+    sample = probe_sample(len(x), None if labels is None else class_ids(labels, len(x)))
     trainer = Pretraining(x, params, seed, device, sample)
     report: Progress = on_progress or (lambda fraction, note: None)
     history: list[PretrainReport] = []

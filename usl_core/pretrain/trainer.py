@@ -1,4 +1,4 @@
-"""The training itself: random views, a loss, a step, and after every epoch a judgement."""
+"""The training itself: random views, a loss, a step, and after every epoch a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..encoder_torchvision import find_device, has_bfloat16
 from ..errors import UslError
 from ..types import FloatArray, Progress
 from ..whitening import Whitening, fit_whitening, pool_stages
-from .judge import MOST, JudgeSample, spread
+from .knn_probe import MOST, ProbeSample, spread
 from .losses import info_nce, nt_xent
 from .params import PretrainParams
 from .projection import new_projection, unit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 State = Mapping[str, np.ndarray]
 _NETWORK, _PROJECTION, _KEY, _SPEED = "network.", "projection.", "key.", "momentum."
 _THREADS = "threads"
-_STEPS_SHARE = 0.95  # of an epoch's work; the rest is the judgement
+_STEPS_SHARE = 0.95  # of an epoch's work; the rest is the report
 _FIT_ON = 20_000
 
 
@@ -45,8 +45,8 @@ class PretrainReport:
     Args:
         epoch: from 1.
         loss: mean over the epoch's views.
-        knn_accuracy: share of pictures whose 200 nearest others say their class, see `judge`, by the features that an encoder
-            would give now; None without classes.
+        knn_accuracy: the k-NN probe, share of pictures whose 200 nearest others say their class, by the features that an
+            encoder would give now; None without classes.
         spread: of the network's output before it is whitened, 0 if all are the same, 1 if they point everywhere alike.
         seconds: that the epoch took.
     """
@@ -71,10 +71,10 @@ class Pretraining:
         params: the settings.
         seed: whole number >= 0.
         device: see `pretrain`.
-        sample: what the reports judge by.
+        sample: what the k-NN probe looks at.
     """
 
-    def __init__(self, pixels: NDArray[np.uint8], params: PretrainParams, seed: int, device: str, sample: JudgeSample) -> None:
+    def __init__(self, pixels: NDArray[np.uint8], params: PretrainParams, seed: int, device: str, sample: ProbeSample) -> None:
         import torch
 
         self._pixels, self._params, self._seed, self._sample = pixels, params, seed, sample
@@ -138,7 +138,7 @@ class Pretraining:
                 tensor.copy_(torch.tensor(np.array(state[name])))
 
     def run_epoch(self, on_progress: Progress) -> PretrainReport:
-        """Once over all images in random order, then a judgement.
+        """Once over all images in random order, then a report.
 
         Raises:
             Diverged: a loss is not finite; the epoch counts as not done.
@@ -151,7 +151,7 @@ class Pretraining:
             with self._same_arithmetic():
                 loss = self._steps(lambda share: on_progress(_STEPS_SHARE * share, note))
                 on_progress(_STEPS_SHARE, f"{note}: judging")
-                knn_accuracy, spread_now = self._judged()
+                knn_accuracy, spread_now = self._probed()
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
                 half = max(self._params.batch_size // 2, 2)
@@ -176,9 +176,9 @@ class Pretraining:
             self._step(batches[at % len(batches)], rng, 0.0)
             times.append(time.perf_counter() - begin)
         begin = time.perf_counter()
-        self._judged()
-        judged = (time.perf_counter() - begin) * min(n, MOST) / len(self._sample.rows)
-        return float(np.median(times[1:])) * len(batches) * n / len(self._pixels) + judged
+        self._probed()
+        probed = (time.perf_counter() - begin) * min(n, MOST) / len(self._sample.rows)
+        return float(np.median(times[1:])) * len(batches) * n / len(self._pixels) + probed
 
     def pooled(self, rows: Sequence[int] | np.ndarray) -> FloatArray:
         """(r, w) float32: what the stages of the network as it is give for some images, see `whitening`."""
@@ -202,7 +202,7 @@ class Pretraining:
         with self._same_arithmetic():
             return fit_whitening(self.pooled(rows), self._facts.stages, self._facts.dim)
 
-    def _judged(self) -> tuple[float | None, float]:
+    def _probed(self) -> tuple[float | None, float]:
         """k-NN accuracy, if there are classes, and spread."""
         pooled = self.pooled(self._sample.rows)
         output = pooled[:, -self._facts.width :]

@@ -15,7 +15,7 @@ from ..types import IntArray, Neighbors, Progress
 from .losses import confident, global_loss, hard_assignment, local_loss, log_soft_assignment, total_loss, updated_mean
 from .model import Heads
 from .params import UsltParams
-from .reports import EpochReport, Judge
+from .reports import EpochReport, Reporter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,17 +39,17 @@ class EpochTraining(ABC):
         heads: before training.
         params: the settings.
         seed: whole number >= 0.
-        judge: makes the reports.
+        reporter: makes the reports.
         n_threads: on which torch computes; another number gives other last bits, and in the end other picks. What was begun
             on one number goes on with it.
     """
 
     def __init__(
-        self, n: int, neighbors: Neighbors, heads: Heads, params: UsltParams, seed: int, judge: Judge, n_threads: int
+        self, n: int, neighbors: Neighbors, heads: Heads, params: UsltParams, seed: int, reporter: Reporter, n_threads: int
     ) -> None:
         import torch
 
-        self._n, self._heads, self._params, self._seed, self._judge = n, heads, params, seed, judge
+        self._n, self._heads, self._params, self._seed, self._reporter = n, heads, params, seed, reporter
         self._n_threads = n_threads
         self.batch_size = min(params.batch_size, max(n // _MIN_STEPS, 1))
         nearest = neighbors.indices[:, : params.n_neighbors]
@@ -203,7 +203,7 @@ class EpochTraining(ABC):
                 over += float(confident(top, p.confidence_threshold, strict=p.strict_threshold).float().mean(dim=-1).sum())
                 entropy -= float((log_soft.exp() * log_soft).sum())
         log_c = np.log(self._heads.n_clusters)
-        return self._judge.report(
+        return self._reporter.report(
             clusters,
             sure,
             self._heads.n_clusters,

@@ -25,7 +25,7 @@ from ..types import Features, IntArray, Neighbors, Progress
 from .epochs import EpochTraining
 from .model import new_heads
 from .params import UsltParams
-from .reports import EpochReport, Judge
+from .reports import EpochReport, Reporter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ class FinetuneTraining(EpochTraining):
         params: the settings.
         n_clusters: C.
         seed: whole number >= 0.
-        judge: makes the reports.
+        reporter: makes the reports.
         device: see `usl_core.encode`.
     """
 
@@ -56,7 +56,7 @@ class FinetuneTraining(EpochTraining):
         params: UsltParams,
         n_clusters: int,
         seed: int,
-        judge: Judge,
+        reporter: Reporter,
         device: str = "auto",
     ) -> None:
         import torch
@@ -72,7 +72,7 @@ class FinetuneTraining(EpochTraining):
         )
         self._pool = ThreadPoolExecutor(thread_name_prefix="decode")
         heads = new_heads(features.values, n_clusters, params, np.random.default_rng([seed, 0]), self._device)
-        super().__init__(len(features), neighbors, heads, params, seed, judge, torch.get_num_threads())
+        super().__init__(len(features), neighbors, heads, params, seed, reporter, torch.get_num_threads())
 
     def run_epoch(self, on_progress: Progress) -> EpochReport:
         with same_convolutions(self._device):

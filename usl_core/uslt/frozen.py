@@ -15,7 +15,7 @@ from ..types import FloatArray, IntArray, Neighbors
 from .epochs import EpochTraining
 from .model import new_heads
 from .params import UsltParams
-from .reports import Judge
+from .reports import Reporter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,18 +30,18 @@ class FrozenTraining(EpochTraining):
         params: the settings.
         n_clusters: C.
         seed: whole number >= 0.
-        judge: makes the reports.
+        reporter: makes the reports.
     """
 
     def __init__(
-        self, views: FloatArray, neighbors: Neighbors, params: UsltParams, n_clusters: int, seed: int, judge: Judge
+        self, views: FloatArray, neighbors: Neighbors, params: UsltParams, n_clusters: int, seed: int, reporter: Reporter
     ) -> None:
         import torch
 
         n, self._n_views, d = views.shape
         self._vectors = _tensor_of(views.reshape(-1, d))
         heads = new_heads(views[:, 0], n_clusters, params, np.random.default_rng([seed, 0]))
-        super().__init__(n, neighbors, heads, params, seed, judge, n_threads=1)
+        super().__init__(n, neighbors, heads, params, seed, reporter, n_threads=1)
         # Rows are gathered into the same memory every time; fresh memory made that five times slower.
         self._teachers, self._students = (torch.empty(rows * self.batch_size, d) for rows in (2, 1))
 

@@ -59,7 +59,7 @@ class EpochReport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judge:
+class Reporter:
     """Turns assignments into a report.
 
     Args:

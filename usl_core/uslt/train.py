@@ -18,7 +18,7 @@ from .epochs import Diverged, EpochTraining
 from .frozen import FrozenTraining
 from .history import KEPT_BYTES, History
 from .params import UsltParams
-from .reports import EpochReport, Judge
+from .reports import EpochReport, Reporter
 
 OnEpoch = Callable[[EpochReport], None]
 State = Mapping[str, np.ndarray]
@@ -122,13 +122,13 @@ def train_uslt(
         raise UslError(f"mode must be {' or '.join(map(repr, get_args(Mode)))} but is {mode!r}")
     c = n_clusters(params, m, n)
     choice = _choice(values, x, graph, m, fixed, barred, candidates)
-    judge = Judge(m, choice.rows, fixed, classes)
+    reporter = Reporter(m, choice.rows, fixed, classes)
     trainer: EpochTraining
     if mode == "finetune":
-        trainer = _finetune(values, views, graph, params, c, seed, judge, device)
+        trainer = _finetune(values, views, graph, params, c, seed, reporter, device)
     else:
         vectors = x[:, None] if views is None else _vectors(views, n, params.n_views)
-        trainer = FrozenTraining(vectors, graph, params, c, seed, judge)
+        trainer = FrozenTraining(vectors, graph, params, c, seed, reporter)
     notes = [f"k was reduced from {params.n_neighbors} to {n - 1}, the most that {n} images allow"] * (params.n_neighbors >= n)
     if views is None and mode == "frozen":
         notes.append("trained with noise on the features in place of augmented views")
@@ -138,7 +138,7 @@ def train_uslt(
 
 
 def _finetune(
-    values: Any, views: Any, graph: Neighbors, params: UsltParams, c: int, seed: int, judge: Judge, device: str
+    values: Any, views: Any, graph: Neighbors, params: UsltParams, c: int, seed: int, reporter: Reporter, device: str
 ) -> EpochTraining:
     from .finetune import FinetuneTraining
 
@@ -146,7 +146,7 @@ def _finetune(
         raise UslError("to train an encoder, give the Features that it made, which know their images, not an array")
     if views is not None:
         raise UslError("views must be None where the encoder is trained: it makes its own from the images")
-    return FinetuneTraining(values, graph, params, c, seed, judge, device)
+    return FinetuneTraining(values, graph, params, c, seed, reporter, device)
 
 
 def n_clusters(params: UsltParams, budget: int, n: int) -> int:

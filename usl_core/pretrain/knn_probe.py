@@ -1,4 +1,4 @@
-"""What features are worth, measured with labels that the training never saw."""
+"""The k-NN probe: what features are worth, measured with labels that the training never saw."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class JudgeSample:
-    """The images that the reports judge by.
+class ProbeSample:
+    """The images of the k-NN probe.
 
     Args:
         rows: spread evenly over all images.
@@ -39,10 +39,10 @@ class JudgeSample:
         return knn_accuracy(features[~asked], self.labels[~asked], features[asked], self.labels[asked])
 
 
-def judge_sample(n: int, labels: IntArray | None) -> JudgeSample:
+def probe_sample(n: int, labels: IntArray | None) -> ProbeSample:
     """At most 6,000 images, in an order that mixes the classes however the folder has them."""
     rows = np.random.default_rng(0).permutation(n)[:MOST]
-    return JudgeSample(rows, None if labels is None else np.asarray(labels)[rows])
+    return ProbeSample(rows, None if labels is None else np.asarray(labels)[rows])
 
 
 def knn_accuracy(
