@@ -25,7 +25,7 @@ COMMAND_LINE = {
     *sorted((ROOT / "usl_core").glob("cli*.py")),
     *sorted((ROOT / "usl_core").glob("commands*.py")),
 }
-SELECTION_SHARED = {"context", "recursion", "regularizer", "territories"}  # not selectors: what several of them may use
+SELECTION_SHARED = {"candidate_clusters", "context", "recursion", "regularizer"}  # not selectors: what several of them may use
 GLOBAL_RANDOMNESS = {
     *("seed", "set_state", "rand", "randn", "randint", "random", "choice", "shuffle", "permutation", "normal", "uniform"),
     *("manual_seed", "manual_seed_all", "use_deterministic_algorithms"),

@@ -12,7 +12,7 @@ from ..types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Territories:
+class CandidateClusters:
     """m clusters that each hold at least one eligible image.
 
     Args:
@@ -40,7 +40,9 @@ class Territories:
         return self.members[winners[np.searchsorted(winners, self.starts)]]
 
 
-def divide(values: FloatArray, labels: IntArray, budget: int, eligible: IntArray, labelled: IntArray) -> Territories:
+def candidate_clusters(
+    values: FloatArray, labels: IntArray, budget: int, eligible: IntArray, labelled: IntArray
+) -> CandidateClusters:
     """Choose the clusters that the picks come from.
 
     The largest clusters without a labelled image come first, then the largest with one. Clusters without an eligible image
@@ -54,7 +56,7 @@ def divide(values: FloatArray, labels: IntArray, budget: int, eligible: IntArray
         labelled: sorted rows that have a label already.
 
     Returns:
-        Territories with exactly `budget` clusters.
+        CandidateClusters with exactly `budget` clusters.
     """
     ids, compact, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     choices = np.bincount(compact[eligible], minlength=len(ids))
@@ -76,7 +78,7 @@ def divide(values: FloatArray, labels: IntArray, budget: int, eligible: IntArray
     rows, slot = eligible[inside], slot[inside]
     members = rows[np.argsort(slot, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(slot, minlength=budget))[:-1]])
-    return Territories(labels, chosen, mask, members, starts, missing)
+    return CandidateClusters(labels, chosen, mask, members, starts, missing)
 
 
 def _farthest(values: FloatArray, compact: IntArray, choices: IntArray, eligible: IntArray, count: int) -> IntArray:

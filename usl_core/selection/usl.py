@@ -25,7 +25,7 @@ from ..validation import real_number, whole_number
 from .context import SelectionContext
 from .recursion import recursion
 from .regularizer import Penalty
-from .territories import Territories, divide
+from .candidate_clusters import CandidateClusters, candidate_clusters
 
 _CONVERGED = 1e-6
 _ROUNDING = 1e-6  # relative; sums of float32 terms
@@ -297,28 +297,33 @@ def select_usl(values: FloatArray, budget: int, params: UslParams, *, seed: int,
             seed=seed,
             on_progress=context.on_progress,
         ).labels
-    land = divide(values, labels, budget, context.candidates, context.labelled)
-    trace, scores, info = _iterate(values, u, land, graph, context, params)
+    candidates = candidate_clusters(values, labels, budget, context.candidates, context.labelled)
+    trace, scores, info = _iterate(values, u, candidates, graph, context, params)
     return Selection(
         indices=trace[-1].picks,
-        clusters=land.clusters,
+        clusters=candidates.clusters,
         scores=scores,
         method="usl",
         params=params,
         seed=seed,
         trace=trace,
-        cluster_labels=land.labels,
+        cluster_labels=candidates.labels,
         info=info,
-        notes=_notes(params, land, graph, u, info),
+        notes=_notes(params, candidates, graph, u, info),
     )
 
 
 def _iterate(
-    values: FloatArray, u: FloatArray, land: Territories, graph: Neighbors, context: SelectionContext, params: UslParams
+    values: FloatArray,
+    u: FloatArray,
+    candidates: CandidateClusters,
+    graph: Neighbors,
+    context: SelectionContext,
+    params: UslParams,
 ) -> tuple[tuple[Iteration, ...], NDArray[np.float64], dict[str, float]]:
     penalty = Penalty(
         values,
-        land.labels,
+        candidates.labels,
         context.labelled,
         power=params.reg_power,
         squared=params.squared_distances,
@@ -328,7 +333,7 @@ def _iterate(
     weight, info = 0.0, dict[str, float]()
 
     def choose(reg_bar: NDArray[np.float64]) -> IntArray:
-        return _first_copies(land.best(u - weight * reg_bar), land, graph)
+        return _first_copies(candidates.best(u - weight * reg_bar), candidates, graph)
 
     trace: list[Iteration] = []
     for picks, reg_bar, reg in recursion(penalty, choose, params.reg_momentum):
@@ -370,7 +375,7 @@ def _spread(term: NDArray[np.floating]) -> float:
     return float(high - low) if high - low > _ROUNDING * abs(high) else 0.0
 
 
-def _first_copies(picks: IntArray, land: Territories, graph: Neighbors) -> IntArray:
+def _first_copies(picks: IntArray, candidates: CandidateClusters, graph: Neighbors) -> IntArray:
     """Where a pick has exact copies in its cluster, their scores differ by rounding only: take the lowest index."""
     if graph.k_max == 0:
         return picks
@@ -378,12 +383,14 @@ def _first_copies(picks: IntArray, land: Territories, graph: Neighbors) -> IntAr
     for at in np.flatnonzero(graph.distances[picks, 0] == 0):
         row = picks[at]
         copies = graph.indices[row][graph.distances[row] == 0]
-        rivals = copies[(copies < row) & land.eligible[copies] & (land.labels[copies] == land.labels[row])]
+        rivals = copies[(copies < row) & candidates.eligible[copies] & (candidates.labels[copies] == candidates.labels[row])]
         picks[at] = min(rivals, default=row)
     return picks
 
 
-def _notes(params: UslParams, land: Territories, graph: Neighbors, u: FloatArray, info: Mapping[str, float]) -> tuple[str, ...]:
+def _notes(
+    params: UslParams, candidates: CandidateClusters, graph: Neighbors, u: FloatArray, info: Mapping[str, float]
+) -> tuple[str, ...]:
     notes = []
     n = len(u)
     most = n if params.count_self else n - 1
@@ -393,8 +400,8 @@ def _notes(params: UslParams, land: Territories, graph: Neighbors, u: FloatArray
     copied = int((graph.distances[:, k - 1] == 0).sum()) if k else 0
     if copied:
         notes.append(f"{copied} images have {k} or more exact copies; their utility is held at its ceiling, {u.max():,.0f}")
-    if land.n_reseeded:
-        notes.append(f"{land.n_reseeded} clusters had no image left to pick and were re-seeded at the farthest images")
+    if candidates.n_reseeded:
+        notes.append(f"{candidates.n_reseeded} clusters had no image left to pick and were re-seeded at the farthest images")
     if params.reg_weight > 0 and info["reg_weight"] == 0 and params.n_iterations > 1:
         same = "utility" if info["utility_spread"] == 0 else "push of the other picks"
         notes.append(f"the penalty is off: the {same} is the same for nearly all images, so a relative lambda has no unit")
