@@ -23,7 +23,7 @@ picks = {method: (np.arange(M) * (n // M) + at + 5 * shift) % n for at, method i
 if how == "maps":
     maps.show(
         "measured",
-        maps.Ground(xy=xy, version="measured"),
+        maps.Background(xy=xy, version="measured"),
         [maps.Panel(title=method, method=method, picks=picks[method]) for method in methods],
         [maps.Channel(name="density percentile", values=np.arange(n) * 100 / n)],
         "density percentile",

@@ -281,7 +281,7 @@ def _to_pixels(moves: list[_Move]) -> float:
 
 def _ground_size(page: Page) -> list[float]:
     """Width and height of the canvas, and the size of a point, in its pixels."""
-    return page.locator(".maps canvas.ground").evaluate(
+    return page.locator(".maps canvas.background").evaluate(
         "canvas => [canvas.width, canvas.height, Math.max(2.5, Math.min(5, 160 / Math.sqrt(maps().usl.data.n)))"
         " * devicePixelRatio]"
     )

@@ -158,10 +158,10 @@ def test_imports_only_go_down():
         descend(name, ())
 
 
-@pytest.mark.parametrize("ground", ["errors", "types", "validation", "distances", "fingerprints", "disk", "regular_files"])
-def test_the_ground_floor_stands_on_nothing(ground):
+@pytest.mark.parametrize("background", ["errors", "types", "validation", "distances", "fingerprints", "disk", "regular_files"])
+def test_the_ground_floor_stands_on_nothing(background):
     ground_floor = {"usl_core.errors", "usl_core.types", "usl_core.validation"}
-    assert _own_modules_below(ROOT / "usl_core" / f"{ground}.py") <= ground_floor
+    assert _own_modules_below(ROOT / "usl_core" / f"{background}.py") <= ground_floor
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ def maps_of(
         f"{choices.budget} picks on each. The galleries below list the same picks."
     )
     coloured = DENSITY if colour in ("density", "pick frequency") else colour
-    ground = maps.ground_of(choices, made, drawn)
-    rows = maps.show("compare-maps", ground, panels, channels, coloured, alt=alt, pinned=pinned, on_pin=state.pin)
+    background = maps.background_of(choices, made, drawn)
+    rows = maps.show("compare-maps", background, panels, channels, coloured, alt=alt, pinned=pinned, on_pin=state.pin)
     folded = st.expander("The picks on the maps as a table", key="compare-table", on_change="rerun")
     if folded.open:  # nobody's slider should wait for, or send, rows that are folded away
         with folded:

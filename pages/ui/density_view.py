@@ -40,7 +40,7 @@ def maps_of(choices: Choices, made: Prepared, drawn: Map, picked: Selection | No
     )
     rows = maps.show(
         "density-maps",
-        maps.ground_of(choices, made, drawn),
+        maps.background_of(choices, made, drawn),
         panels,
         _channels(made, mean, kth),
         _MEAN,

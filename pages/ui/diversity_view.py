@@ -98,7 +98,7 @@ def terms_maps(choices: Choices, made: Prepared, drawn: Map, at: int, row: int |
     )
     maps.show(
         "diversity-maps",
-        maps.ground_of(choices, made, drawn),
+        maps.background_of(choices, made, drawn),
         panels,
         channels,
         _TERMS[0],
@@ -218,7 +218,7 @@ def steps_maps(choices: Choices, made: Prepared, drawn: Map, row: int | None) ->
     )
     maps.show(
         "steps-maps",
-        maps.ground_of(choices, made, drawn),
+        maps.background_of(choices, made, drawn),
         panels,
         channels,
         "cluster",

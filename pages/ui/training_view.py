@@ -149,7 +149,7 @@ def _map(choices: Choices, run: Run, report: EpochReport, drawn: Map, colour: Co
     st.caption(title.capitalize() + ".")
     maps.show(
         "uslt-map",
-        maps.ground_of(choices, made, drawn),
+        maps.background_of(choices, made, drawn),
         [panel],
         channels,
         colour,

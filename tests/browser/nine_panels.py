@@ -8,12 +8,12 @@ from usl_core.palette import METHOD_STYLE
 
 N = 20_000
 rng = np.random.default_rng(0)
-ground = maps.Ground(xy=rng.normal(size=(N, 2)).astype(np.float32), version="nine")
+background = maps.Background(xy=rng.normal(size=(N, 2)).astype(np.float32), version="nine")
 power = st.slider("Power", 1, 9, 1)
 methods = [*METHOD_STYLE, *METHOD_STYLE, *METHOD_STYLE][:9]
 panels = [
     maps.Panel(title=f"{method} {at}", method=method, picks=rng.choice(N, 30, False)) for at, method in enumerate(methods)
 ]
-channels = [maps.Channel(name="distance", values=np.linalg.norm(ground.xy, axis=1) ** power, digits=2)]
-rows = maps.show("nine", ground, panels, channels, "distance", alt="Nine panels of made-up points")
+channels = [maps.Channel(name="distance", values=np.linalg.norm(background.xy, axis=1) ** power, digits=2)]
+rows = maps.show("nine", background, panels, channels, "distance", alt="Nine panels of made-up points")
 st.text(f"selected: {0 if rows is None else len(rows)}")

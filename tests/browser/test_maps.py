@@ -128,7 +128,7 @@ def test_points_are_coloured_by_their_density_and_picks_lie_on_top(page: Page, s
                 view.lookAt(at(0), at(1));
                 view.painted = ''; view.draw();
                 const gl = view.points.gl, [x, y] = view.toScreen(view.panels[0], row), pixel = new Uint8Array(4);
-                gl.readPixels(Math.floor(x * view.ratio), view.ground.height - 1 - Math.floor(y * view.ratio), 1, 1,
+                gl.readPixels(Math.floor(x * view.ratio), view.background.height - 1 - Math.floor(y * view.ratio), 1, 1,
                               gl.RGBA, gl.UNSIGNED_BYTE, pixel);
                 return [...pixel];
             }""",
@@ -150,7 +150,7 @@ def test_panels_that_look_alike_share_their_pixels_exactly(compare: Page):
         const read = () => view.panels.map(panel => {
             const [w, h] = [panel.width, panel.height].map(value => Math.round(value * ratio));
             const pixels = new Uint8Array(4 * w * h);
-            const bottom = view.ground.height - Math.round(panel.y * ratio) - h;
+            const bottom = view.background.height - Math.round(panel.y * ratio) - h;
             gl.readPixels(Math.round(panel.x * ratio), bottom, w, h, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
             return pixels; });
         const shown = () => { view.painted = ''; view.draw(); return read(); };
@@ -344,7 +344,7 @@ def test_the_picture_is_twice_as_fine_and_shows_the_maps(compare: Page):
     for colour in ask(compare, "view => view.panels.map(panel => panel.spec.style.colour)"):
         exact = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
         assert (np.abs(pixels - exact).max(axis=1) < 6).sum() > 200, colour
-    assert ask(compare, "view => [view.ground.width, view.ground.height]") == ask(
+    assert ask(compare, "view => [view.background.width, view.background.height]") == ask(
         compare, "view => [view.over.width, view.over.height]"
     ), "the maps on the screen are as they were"
 
@@ -434,7 +434,7 @@ def test_the_maps_follow_the_window(compare: Page):
     size = {"width": 1440, "height": 1000, "deviceScaleFactor": 2, "mobile": False}
     session.send("Emulation.setDeviceMetricsOverride", size)
     zoom_in(compare)
-    wait_until(compare, "view => view.ratio === 2 && view.ground.width === Math.round(2 * view.stage.clientWidth)")
+    wait_until(compare, "view => view.ratio === 2 && view.background.width === Math.round(2 * view.stage.clientWidth)")
     session.send("Emulation.clearDeviceMetricsOverride")
 
 
@@ -530,7 +530,7 @@ def test_nine_panels_and_many_page_changes_lose_no_context(browser: BrowserConte
                 const [w, h] = [Math.floor(panel.width * view.ratio), Math.floor(panel.height * view.ratio)];
                 const pixels = new Uint8Array(4 * w * h);
                 gl.readPixels(Math.round(panel.x * view.ratio),
-                    view.ground.height - Math.round((panel.y + panel.height) * view.ratio), w, h,
+                    view.background.height - Math.round((panel.y + panel.height) * view.ratio), w, h,
                     gl.RGBA, gl.UNSIGNED_BYTE, pixels);
                 let count = 0;
                 for (let at = 3; at < pixels.length; at += 4) count += pixels[at] > 0;
@@ -558,7 +558,7 @@ def test_a_context_that_is_lost_comes_back(compare: Page):
         compare,
         """async view => {
             const { gl } = view.points, lose = gl.getExtension('WEBGL_lose_context');
-            const event = name => new Promise(done => view.ground.addEventListener(name, done, { once: true }));
+            const event = name => new Promise(done => view.background.addEventListener(name, done, { once: true }));
             const lost = event('webglcontextlost');
             lose.loseContext();
             await lost;
@@ -572,8 +572,8 @@ def test_a_context_that_is_lost_comes_back(compare: Page):
     wait_until(
         compare,
         """view => { view.painted = ''; view.draw(); const gl = view.points.gl;
-            const pixels = new Uint8Array(4 * view.ground.width * view.ground.height);
-            gl.readPixels(0, 0, view.ground.width, view.ground.height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+            const pixels = new Uint8Array(4 * view.background.width * view.background.height);
+            gl.readPixels(0, 0, view.background.width, view.background.height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
             return pixels.some(value => value > 0); }""",
     )
 

@@ -20,7 +20,7 @@ from usl_core.prepared import load_prepared
 
 N = 12
 XY = np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32)
-GROUND = maps.Ground(xy=XY, version="v")
+BACKGROUND = maps.Background(xy=XY, version="v")
 HEIGHT = maps.Channel(name="height", values=np.arange(N) / 2, digits=1)
 KIND = maps.Channel(name="kind", values=np.arange(N) % 3 - 1, names=("a", "b"), categorical=True)
 PANEL = maps.Panel(title="USL, 2 picks", method="usl", picks=[3, 1], clusters=np.array([0, 1]), peaks=[4])
@@ -132,7 +132,7 @@ def test_nothing_selected_is_no_error():
 
 
 def test_a_whole_map_is_told_by_digests_and_rows():
-    told = payload(GROUND, [PANEL], [HEIGHT, KIND], "height", theme="dark")
+    told = payload(BACKGROUND, [PANEL], [HEIGHT, KIND], "height", theme="dark")
     assert np.array_equal(np.frombuffer(STORE.find(told["xy"]), dtype=np.float32).reshape(-1, 2), XY)
     height, kind = told["channels"]
     assert (height["low"], height["high"], height["below"], height["above"]) == (0, 5.5, False, False)
@@ -146,14 +146,14 @@ def test_a_whole_map_is_told_by_digests_and_rows():
 
 def test_a_quantity_beyond_its_scale_says_so_and_an_unknown_one_has_a_scale():
     cut = maps.Channel(name="height", values=np.array([*np.arange(N - 1.0), np.nan]), low=2, high=8)
-    (told,) = payload(GROUND, [PANEL], [cut], "height", theme="light")["channels"]
+    (told,) = payload(BACKGROUND, [PANEL], [cut], "height", theme="light")["channels"]
     assert (told["low"], told["high"], told["below"], told["above"]) == (2, 8, True, True)
     assert scale_of(maps.Channel(name="unknown", values=np.full(N, np.nan))) == (0, 1)
 
 
 def test_many_categories_travel_without_their_names():
     many = maps.Channel(name="class", values=np.arange(N), names=[f"class {at}" for at in range(30)], categorical=True)
-    (told,) = payload(GROUND, [PANEL], [many], "class", theme="light")["channels"]
+    (told,) = payload(BACKGROUND, [PANEL], [many], "class", theme="light")["channels"]
     assert told["names"] is None
     assert told["count"] == 30
     assert len(STORE.find(told["places"])) == 30
@@ -164,34 +164,34 @@ def changed(**parts: object) -> maps.Panel:
 
 
 @pytest.mark.parametrize(
-    ("ground", "panels", "channels", "colour", "says"),
+    ("background", "panels", "channels", "colour", "says"),
     [
-        (maps.Ground(xy=XY[:, :1], version="v"), [PANEL], [HEIGHT], "height", "shape"),
-        (maps.Ground(xy=XY[:0], version="v"), [PANEL], [HEIGHT], "height", "shape"),
-        (maps.Ground(xy=XY * np.nan, version="v"), [PANEL], [HEIGHT], "height", "finite"),
-        (GROUND, [], [HEIGHT], "height", "panels must be 1 to 9"),
-        (GROUND, [PANEL] * (MAX_PANELS + 1), [HEIGHT], "height", "are 10"),
-        (GROUND, [PANEL], [HEIGHT, HEIGHT], "height", "different names"),
-        (GROUND, [PANEL], [HEIGHT], "width", "'width'"),
-        (GROUND, [changed(colour="depth")], [HEIGHT], "height", "'depth'"),
-        (GROUND, [PANEL], [maps.Channel(name="height", values=np.zeros(N + 1))], "height", "one value per image"),
-        (GROUND, [PANEL], [maps.Channel(name="height", values=np.zeros(N), categorical=True)], "height", "category ids"),
-        (GROUND, [PANEL], [maps.Channel(name="k", values=np.full(N, -2), categorical=True)], "k", "from -1"),
-        (GROUND, [PANEL], [maps.Channel(name="k", values=np.full(N, 65534), categorical=True)], "k", "65533"),
-        (GROUND, [PANEL], [maps.Channel(name="k", values=np.arange(N), names=("a",), categorical=True)], "k", "1 names"),
-        (GROUND, [changed(picks=[N])], [HEIGHT], "height", "picks of panel 'A'"),
-        (GROUND, [changed(peaks=[-1])], [HEIGHT], "height", "peaks of panel 'A'"),
-        (GROUND, [changed(clusters=np.array([0, 1]))], [HEIGHT], "height", "clusters of 2"),
-        (GROUND, [changed(arrows=np.array([[0, N]]))], [HEIGHT], "height", "arrows of panel 'A'"),
+        (maps.Background(xy=XY[:, :1], version="v"), [PANEL], [HEIGHT], "height", "shape"),
+        (maps.Background(xy=XY[:0], version="v"), [PANEL], [HEIGHT], "height", "shape"),
+        (maps.Background(xy=XY * np.nan, version="v"), [PANEL], [HEIGHT], "height", "finite"),
+        (BACKGROUND, [], [HEIGHT], "height", "panels must be 1 to 9"),
+        (BACKGROUND, [PANEL] * (MAX_PANELS + 1), [HEIGHT], "height", "are 10"),
+        (BACKGROUND, [PANEL], [HEIGHT, HEIGHT], "height", "different names"),
+        (BACKGROUND, [PANEL], [HEIGHT], "width", "'width'"),
+        (BACKGROUND, [changed(colour="depth")], [HEIGHT], "height", "'depth'"),
+        (BACKGROUND, [PANEL], [maps.Channel(name="height", values=np.zeros(N + 1))], "height", "one value per image"),
+        (BACKGROUND, [PANEL], [maps.Channel(name="height", values=np.zeros(N), categorical=True)], "height", "category ids"),
+        (BACKGROUND, [PANEL], [maps.Channel(name="k", values=np.full(N, -2), categorical=True)], "k", "from -1"),
+        (BACKGROUND, [PANEL], [maps.Channel(name="k", values=np.full(N, 65534), categorical=True)], "k", "65533"),
+        (BACKGROUND, [PANEL], [maps.Channel(name="k", values=np.arange(N), names=("a",), categorical=True)], "k", "1 names"),
+        (BACKGROUND, [changed(picks=[N])], [HEIGHT], "height", "picks of panel 'A'"),
+        (BACKGROUND, [changed(peaks=[-1])], [HEIGHT], "height", "peaks of panel 'A'"),
+        (BACKGROUND, [changed(clusters=np.array([0, 1]))], [HEIGHT], "height", "clusters of 2"),
+        (BACKGROUND, [changed(arrows=np.array([[0, N]]))], [HEIGHT], "height", "arrows of panel 'A'"),
     ],
 )
-def test_what_does_not_belong_together_is_named(ground, panels, channels, colour, says):
+def test_what_does_not_belong_together_is_named(background, panels, channels, colour, says):
     with pytest.raises(UslError, match=says):
-        check(ground, panels, channels, colour)
+        check(background, panels, channels, colour)
 
 
 def test_what_belongs_together_passes():
-    check(GROUND, [PANEL, changed(arrows=np.array([[0, 1], [0, 2]]), colour="kind")], [HEIGHT, KIND], "height")
+    check(BACKGROUND, [PANEL, changed(arrows=np.array([[0, 1], [0, 2]]), colour="kind")], [HEIGHT, KIND], "height")
 
 
 # ---------------------------------------------------------------- addresses

@@ -22,10 +22,10 @@ from ..neighbors import find_neighbors
 from ..parameters import parameter
 from ..types import FloatArray, IntArray, Iteration, Neighbors, Selection
 from ..validation import real_number, whole_number
+from .candidate_clusters import CandidateClusters, candidate_clusters
 from .context import SelectionContext
 from .recursion import recursion
 from .regularizer import Penalty
-from .candidate_clusters import CandidateClusters, candidate_clusters
 
 _CONVERGED = 1e-6
 _ROUNDING = 1e-6  # relative; sums of float32 terms

@@ -22,9 +22,9 @@ from .. import routes, state
 from ..state import Choices
 from . import fallback
 from .arrays import from_ranges
-from .content import Channel, Ground, Panel, check, chosen, payload
+from .content import Background, Channel, Panel, check, chosen, payload
 
-__all__ = ["Channel", "Ground", "Panel", "ground_of", "selected", "show", "unselect"]
+__all__ = ["Channel", "Background", "Panel", "background_of", "selected", "show", "unselect"]
 
 SCRIPTS = Path(__file__).parent / "scripts"
 _FLAT, _SELECTED, _AGAIN = "maps-flat", "maps-selected", "maps-again"
@@ -41,11 +41,11 @@ _component: Callable[..., Any] = st.components.v2.component(
 )
 
 
-def ground_of(choices: Choices, made: Prepared, drawn: Map) -> Ground:
+def background_of(choices: Choices, made: Prepared, drawn: Map) -> Background:
     """What a data set's maps are drawn on; a toy has no pictures."""
     if is_toy(made.source):
-        return Ground(xy=drawn.xy, version=made.features.fingerprint)
-    return Ground(
+        return Background(xy=drawn.xy, version=made.features.fingerprint)
+    return Background(
         xy=drawn.xy,
         version=made.features.fingerprint,
         thumbnails=routes.row_url(choices.data, made),
@@ -55,7 +55,7 @@ def ground_of(choices: Choices, made: Prepared, drawn: Map) -> Ground:
 
 def show(
     key: str,
-    ground: Ground,
+    background: Background,
     panels: Sequence[Panel],
     channels: Sequence[Channel],
     colour: str,
@@ -71,7 +71,7 @@ def show(
 
     Args:
         key: of the part on this page; zoom and selection are remembered under it.
-        ground: coordinates, and where pictures and words come from.
+        background: coordinates, and where pictures and words come from.
         panels: one to nine.
         channels: everything that an image's hover card tells, and colours can show.
         colour: name of the channel that colours every panel that names none.
@@ -88,25 +88,25 @@ def show(
     Raises:
         UslError: arrays, names or rows that do not belong together.
     """
-    check(ground, panels, channels, colour)
-    n, again = len(ground.xy), f"{_AGAIN}-{key}"
-    rows = selected(key, ground) if selectable else None
+    check(background, panels, channels, colour)
+    n, again = len(background.xy), f"{_AGAIN}-{key}"
+    rows = selected(key, background) if selectable else None
     if st.session_state.get(_FLAT):
-        fallback.show(key, ground, panels, channels, colour, alt=alt)
+        fallback.show(key, background, panels, channels, colour, alt=alt)
         return None
 
     def pin() -> None:
         event = st.session_state[key].pin
-        row = event.get("row") if isinstance(event, dict) and event.get("version") == ground.version else None
+        row = event.get("row") if isinstance(event, dict) and event.get("version") == background.version else None
         if on_pin is not None and type(row) is int and 0 <= row < n:  # browsers can send anything
             on_pin(row)
 
     def select() -> None:
         event = st.session_state[key].select
-        if isinstance(event, dict) and event.get("version") == ground.version:
+        if isinstance(event, dict) and event.get("version") == background.version:
             found = from_ranges(event.get("ranges"), n)
             if found is not None:
-                st.session_state[f"{_SELECTED}-{key}"] = (ground.version, found if len(found) else None)
+                st.session_state[f"{_SELECTED}-{key}"] = (background.version, found if len(found) else None)
 
     def flat() -> None:
         st.session_state[_FLAT] = True
@@ -115,7 +115,7 @@ def show(
         st.session_state[again] = st.session_state.get(again, 0) + 1
 
     data = {
-        **payload(ground, panels, channels, colour, theme=state.theme_name()),
+        **payload(background, panels, channels, colour, theme=state.theme_name()),
         "script": script_url(),
         "again": st.session_state.get(again, 0),
         "name": key,
@@ -133,10 +133,10 @@ def show(
     return rows
 
 
-def selected(key: str, ground: Ground) -> NDArray[np.int64] | None:
+def selected(key: str, background: Background) -> NDArray[np.int64] | None:
     """The rows selected on these maps; None where nothing is."""
     version, rows = st.session_state.get(f"{_SELECTED}-{key}", ("", None))
-    return rows if version == ground.version else None
+    return rows if version == background.version else None
 
 
 def unselect(key: str) -> None:

@@ -68,7 +68,7 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ground:
+class Background:
     """What is drawn on, and where pictures and words of an image come from.
 
     Args:
@@ -84,13 +84,13 @@ class Ground:
     words: str | None = None
 
 
-def check(ground: Ground, panels: Sequence[Panel], channels: Sequence[Channel], colour: str) -> None:
+def check(background: Background, panels: Sequence[Panel], channels: Sequence[Channel], colour: str) -> None:
     """Make sure that all of it belongs together.
 
     Raises:
         UslError: what does not, with its name and shape.
     """
-    xy = np.asarray(ground.xy)
+    xy = np.asarray(background.xy)
     if xy.ndim != 2 or xy.shape[1] != 2 or not len(xy) or not np.isfinite(xy).all():
         raise UslError(f"map coordinates must be finite and of shape (n, 2), n >= 1, but have shape {xy.shape}")
     n = len(xy)
@@ -126,16 +126,16 @@ def _check_channel(channel: Channel, n: int) -> None:
 
 
 def payload(
-    ground: Ground, panels: Sequence[Panel], channels: Sequence[Channel], colour: str, *, theme: ThemeName
+    background: Background, panels: Sequence[Panel], channels: Sequence[Channel], colour: str, *, theme: ThemeName
 ) -> dict[str, Any]:
     """All of it for the script; arrays are offered and stand here as digests."""
     look = theme_of(theme)
     return {
-        "version": ground.version,
-        "n": len(ground.xy),
-        "xy": STORE.offer(np.asarray(ground.xy, dtype=np.float32)),
-        "thumbnails": ground.thumbnails,
-        "words": ground.words,
+        "version": background.version,
+        "n": len(background.xy),
+        "xy": STORE.offer(np.asarray(background.xy, dtype=np.float32)),
+        "thumbnails": background.thumbnails,
+        "words": background.words,
         "colour": colour,
         "channels": [_channel(channel) for channel in channels],
         "panels": [_panel(panel) for panel in panels],

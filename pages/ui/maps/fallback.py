@@ -10,14 +10,16 @@ import streamlit as st
 from usl_core import figures
 
 from .. import state
-from .content import Channel, Ground, Panel, scale_of
+from .content import Background, Channel, Panel, scale_of
 
 MAX_POINTS = 3_000
 """Per panel: each is an element of its own on the page."""
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "scrollZoom": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 
 
-def show(key: str, ground: Ground, panels: Sequence[Panel], channels: Sequence[Channel], colour: str, *, alt: str) -> None:
+def show(
+    key: str, background: Background, panels: Sequence[Panel], channels: Sequence[Channel], colour: str, *, alt: str
+) -> None:
     """One figure per colouring, in the order of the panels; see `maps.show`."""
     st.caption(
         ":material/info: This browser has no WebGL, so plotly draws the maps: slower, at most "
@@ -29,9 +31,9 @@ def show(key: str, ground: Ground, panels: Sequence[Panel], channels: Sequence[C
         shown = [panel for panel in panels if (panel.colour or colour) == name]
         peaks = np.unique(np.concatenate([np.asarray(panel.peaks, dtype=np.int64) for panel in shown]))
         figure = figures.map_figure(
-            ground.xy,
+            background.xy,
             [_panel(panel) for panel in shown],
-            facts=_facts(by_name[name], len(ground.xy), peaks.tolist()),
+            facts=_facts(by_name[name], len(background.xy), peaks.tolist()),
             colour="cluster" if by_name[name].categorical else "density",
             theme=state.theme_name(),
             max_points=MAX_POINTS,

@@ -20,7 +20,7 @@ export class View {
     this.stage = this.add("div", "stage");
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
-    this.ground = this.add("canvas", "ground", this.stage);
+    this.background = this.add("canvas", "background", this.stage);
     this.over = this.add("canvas", "over", this.stage);
     this.card = new Card(this.add("div", "card", this.stage));
     this.live = this.add("p", "live");
@@ -32,9 +32,9 @@ export class View {
     this.peaksShown = true;
     this.drawn = 0;
     this.painted = ""; // what the points on the screen were drawn for
-    this.points = new Points(this.ground); // throws without WebGL
-    this.ground.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    this.ground.addEventListener("webglcontextrestored", () => { this.points.build(); this.painted = ""; this.fill(); });
+    this.points = new Points(this.background); // throws without WebGL
+    this.background.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    this.background.addEventListener("webglcontextrestored", () => { this.points.build(); this.painted = ""; this.fill(); });
     this.resized = new ResizeObserver(() => this.lay());
     this.resized.observe(this.stage);
     this.watchRatio();
@@ -158,7 +158,7 @@ export class View {
     const total = Math.ceil(count / columns) * (height + TITLE) + 1;
     this.stage.style.height = `${total}px`;
     this.ratio = window.devicePixelRatio || 1;
-    for (const canvas of [this.ground, this.over]) {
+    for (const canvas of [this.background, this.over]) {
       const [w, h] = [Math.round(width * this.ratio), Math.round(total * this.ratio)];
       if (canvas.width === w && canvas.height === h) continue;
       [canvas.width, canvas.height] = [w, h];
@@ -267,11 +267,11 @@ export class View {
     const context = canvas.getContext("2d");
     context.fillStyle = this.look.background;
     context.fillRect(0, 0, canvas.width, canvas.height);
-    const size = [this.ground.width, this.ground.height];
-    [this.ground.width, this.ground.height] = [canvas.width, canvas.height];
+    const size = [this.background.width, this.background.height];
+    [this.background.width, this.background.height] = [canvas.width, canvas.height];
     this.paint(ratio);
-    context.drawImage(this.ground, 0, 0);
-    [this.ground.width, this.ground.height] = size;
+    context.drawImage(this.background, 0, 0);
+    [this.background.width, this.background.height] = size;
     this.painted = "";
     context.scale(ratio, ratio);
     overlay.draw(context, this, this.placedPanels());
