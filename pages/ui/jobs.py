@@ -102,7 +102,6 @@ def section(
     if job is not None and job.active:
         _watch(key, doing)
         return None
-    is_lost = job is not None and job.status == "done" and not is_there()
     if job is not None and job.status == "done" and not is_lost:
         return job
     if is_lost:  # asked for by a button: a cache that is too small would lose it again and again
