@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Every process that the app and its tests start would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test quick check format bench shots demos clean
+.PHONY: help run test quick check format bench shots film demos clean
 
 help:        ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -29,14 +29,17 @@ format: .venv/test.stamp  ## format the code and mend what lint can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: .venv/test.stamp  ## every figure of the README, beside its rival
+bench: .venv/test.stamp  ## the figures of docs/, beside their rivals
 	$(PY) -m benchmarks
 
 shots: .venv/test.stamp  ## screenshots of every page into shots/
 	$(PY) -m tests.browser.shots
 
+film: .venv/test.stamp  ## the animated picture of README again
+	$(PY) -m tools.build_film
+
 demos: .venv/test.stamp  ## build the bundled demos in assets/ again
-	$(PY) -m usl_core.build_demos
+	$(PY) -m tools.build_demos
 
 clean:       ## remove the environment and what tools left behind
 	rm -rf .venv shots .pytest_cache .mypy_cache .ruff_cache .hypothesis

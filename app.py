@@ -9,9 +9,9 @@ ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:  # started from another folder
     sys.path.insert(0, str(ROOT))
 
-from pages.ui.guard import MIDDLEWARE  # noqa: E402
-from pages.ui.lifespan import lifespan  # noqa: E402
-from pages.ui.routes import ROUTES  # noqa: E402
+from pages.ui.server.guard import MIDDLEWARE  # noqa: E402
+from pages.ui.server.lifespan import lifespan  # noqa: E402
+from pages.ui.server.routes import ROUTES  # noqa: E402
 from pages.ui.threads import share_cores  # noqa: E402
 
 share_cores()
@@ -20,7 +20,7 @@ app = st.App(ROOT / "pages" / "ui" / "main.py", lifespan=lifespan, routes=ROUTES
 
 def main() -> None:
     """The command `usl-explorer`."""
-    from pages.ui.launch import run
+    from pages.ui.server.launch import run
 
     run(app, ROOT / "app.py")
 

@@ -1,5 +1,5 @@
-"""The app in a real browser: from the start of the server to Home, beside a Streamlit app that only writes a title; how soon an
-image of a gallery comes; and the server's memory after a job."""
+"""The app in a real browser: from the start of the server to the headings of Home and of Compare, beside a Streamlit app that
+only writes a title; how soon an image of a gallery comes; and the server's memory after a job."""
 
 from __future__ import annotations
 
@@ -9,49 +9,59 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext
 
-from pages.ui.routes import image_url
-from tests.browser.helpers import encode, open_folder, write_many
-from tests.browser.server import Server, fresh_browser, running_app
-from usl_core.demos import load_demo
+from pages.ui.addresses import image_url
+from tests.browser.helpers import MAPS, encode, open_folder, write_many
+from tests.browser.server import fresh_browser, running_app
+from usl_core.demos.bundled import load_demo
 
 from .harness import Row, medians
+from .processes import processor_seconds, resident_mb
 
 _EMPTY = "import streamlit as st\nst.title('empty')\n"
 _PICTURES = "img[alt^='+ regularisation']"
 _N_IMAGES = 1500
 
 
-def rows(repeats: int = 7) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A page that was opened as soon as its server answered.
+
+    Args:
+        heading: seconds from the start of the server to the heading.
+        processor: seconds of processor time that the server had taken by then.
+        drawn: seconds from the start of the server to what the page draws; of the heading, if it draws nothing.
+    """
+
+    heading: float
+    processor: float
+    drawn: float
+
+
+def rows(repeats: int = 11) -> list[Row]:
     """All rows of this group."""
     with fresh_browser() as browser, tempfile.TemporaryDirectory() as scratch:
         empty = Path(scratch) / "empty.py"
         empty.write_text(_EMPTY)
-        home, drawn, blank = [], [], []
-        for _ in range(repeats):  # in turn, so that a slow minute of the machine falls on both
-            heading, pictures = _start(browser, "app.py", "h1", _PICTURES)
-            home.append(heading)
-            drawn.append(pictures)
-            blank += _start(browser, str(empty), "h1")
+        opened: dict[str, list[_Opened]] = {"empty": [], "Home": [], "Compare": []}
+        for index in range(repeats + 1):  # in turn, so that a slow minute of the machine falls on all
+            found = {
+                "empty": _open(browser, str(empty)),
+                "Home": _open(browser, "app.py", drawn=_PICTURES),
+                "Compare": _open(browser, "app.py", "compare", drawn=MAPS),
+            }
+            if index:  # at first the browser has to fetch and compile Streamlit, for whoever comes first
+                for name, one in found.items():
+                    opened[name].append(one)
         before, after = _memory(browser, Path(scratch) / "root")
         with_uvloop, without = _images(Path(scratch))
     return [
-        Row(
-            what="server start to Home",
-            ours=statistics.median(home),
-            rival=statistics.median(blank),
-            rival_name="an empty Streamlit app",
-            bound=1.3,
-        ),
-        Row(
-            what="server start to Home, its three pictures drawn",
-            ours=statistics.median(drawn),
-            rival=statistics.median(blank),
-            rival_name="an empty Streamlit app",
-        ),
+        *_start_rows("Home", opened["Home"], opened["empty"], bound=1.2, drawing="its three pictures drawn"),
+        *_start_rows("Compare", opened["Compare"], opened["empty"], bound=1.5, drawing="its maps drawn"),
         Row(
             what="an image of a gallery, on a connection that is open",
             ours=1000 * with_uvloop,
@@ -69,17 +79,42 @@ def rows(repeats: int = 7) -> list[Row]:
     ]
 
 
-def _start(browser: BrowserContext, script: str, *awaited: str) -> list[float]:
-    """Seconds until each of them is seen."""
-    start, seen = time.perf_counter(), []
+def _start_rows(page: str, ours: list[_Opened], empty: list[_Opened], *, bound: float, drawing: str) -> list[Row]:
+    rival = "an empty Streamlit app"
+    return [
+        Row(
+            what=f"server start to the heading of {page}",
+            ours=statistics.median(one.heading for one in ours),
+            rival=statistics.median(one.heading for one in empty),
+            rival_name=rival,
+            bound=bound,
+        ),
+        Row(
+            what=f"processor time of the server until the heading of {page}",
+            ours=statistics.median(one.processor for one in ours),
+            rival=statistics.median(one.processor for one in empty),
+            rival_name=rival,
+        ),
+        Row(
+            what=f"server start to {page}, {drawing}",
+            ours=statistics.median(one.drawn for one in ours),
+            rival=statistics.median(one.drawn for one in empty),
+            rival_name=rival,
+        ),
+    ]
+
+
+def _open(browser: BrowserContext, script: str, path: str = "", *, drawn: str = "h1") -> _Opened:
+    start = time.perf_counter()
     with running_app(script) as server:
         page = browser.new_page()
-        page.goto(server.address)
-        for selector in awaited:
-            page.wait_for_selector(selector)
-            seen.append(time.perf_counter() - start)
+        page.goto(f"{server.address}/{path}")
+        page.wait_for_selector("h1")
+        heading, processor = time.perf_counter() - start, processor_seconds(server.process.pid)
+        page.wait_for_selector(drawn)
+        found = _Opened(heading, processor, time.perf_counter() - start)
         page.close()
-    return seen
+    return found
 
 
 def _images(scratch: Path) -> list[float]:
@@ -92,7 +127,7 @@ def _images(scratch: Path) -> list[float]:
 
 
 def _asker(address: str) -> Callable[[], object]:
-    connection = http.client.HTTPConnection(address.removeprefix("http://"))
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
     asked = "/" + image_url("digits", load_demo("digits").images.digests[0])
 
     def ask() -> bytes:
@@ -110,13 +145,8 @@ def _memory(browser: BrowserContext, root: Path) -> tuple[float, float]:
         page = browser.new_page()
         open_folder(page, server.address, folder)
         page.get_by_text("What is in it").wait_for(timeout=120_000)
-        before = _resident_mb(server)
+        before = resident_mb(server.process.pid)
         encode(page)
-        after = _resident_mb(server)
+        after = resident_mb(server.process.pid)
         page.close()
     return before, after
-
-
-def _resident_mb(server: Server) -> float:
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import usl_core as usl
-from usl_core.encoders import BUNDLED, PIXELS
-from usl_core.palette import CATEGORICAL, THEMES, category_places
+from usl_core.encoders.pixels import PIXELS
+from usl_core.encoders.registry import BUNDLED
+from usl_core.figures.palette import CATEGORICAL, THEMES, category_places
 from usl_core.types import FloatArray, IntArray
 
 from .harness import ROOT
@@ -52,8 +53,8 @@ def _panel(draw: ImageDraw.ImageDraw, xy: FloatArray, labels: IntArray, left: in
     colours = [CATEGORICAL[place] for place in category_places(labels)]
     radius = 2.2 * _SHARPER
     for (x, y), colour in zip(centred.tolist(), colours, strict=True):
-        at = (_SHARPER * (left + x), _SHARPER * (top + PANEL - y))
-        draw.ellipse((at[0] - radius, at[1] - radius, at[0] + radius, at[1] + radius), fill=colour)
+        placed = (_SHARPER * (left + x), _SHARPER * (top + PANEL - y))
+        draw.ellipse((placed[0] - radius, placed[1] - radius, placed[0] + radius, placed[1] + radius), fill=colour)
 
 
 if __name__ == "__main__":

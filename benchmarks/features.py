@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import usl_core as usl
-from usl_core.build_mini import split
-from usl_core.encoder_small import MEAN, STD, SmallEncoder
-from usl_core.encoder_torchvision import TorchModel, find_device, has_bfloat16
-from usl_core.encoders import BUNDLED, PIXELS, PixelEncoder, get_encoder
+from tools.build_mini import split
+from usl_core.encoders.device import find_device, has_bfloat16
+from usl_core.encoders.network import TorchModel
+from usl_core.encoders.pixels import PIXELS, PixelEncoder
+from usl_core.encoders.registry import BUNDLED, get_encoder
+from usl_core.encoders.small import MEAN, STD, SmallEncoder
 from usl_core.pretrain.knn_probe import knn_accuracy, probe_sample
 from usl_core.pretrain.params import PretrainParams
 from usl_core.pretrain.pixels import load_pixels
@@ -74,8 +76,9 @@ def _learning(repeats: int) -> list[Row]:
     def steps(half: bool) -> Callable[[], object]:
         training = Pretraining(pixels, params, 0, "cpu", probe_sample(len(pixels), None))
         training._half = half
-        training._step(np.arange(len(pixels)), rng, 0.0)
-        return lambda: [training._step(np.arange(len(pixels)), rng, 0.0) for _ in range(_STEPS)]
+        batch = (np.arange(len(pixels)),)
+        training._step(batch, None, rng, 0.0)
+        return lambda: [training._step(batch, None, rng, 0.0) for _ in range(_STEPS)]
 
     ours, rival = medians([steps(True), steps(False)], repeats)
     what = f"a step of SimCLR, network of {BUNDLED}, {params.batch_size} images"
@@ -128,7 +131,7 @@ def _random_network(pixels: NDArray[np.uint8]) -> nn.Module:
 
 def _output(network: nn.Module, pixels: NDArray[np.uint8]) -> FloatArray:
     model = TorchModel(network.eval(), find_device("cpu"), "float32", channels_last=True, colours=(MEAN, STD))
-    return np.concatenate([model(pixels[at : at + 256]) for at in range(0, len(pixels), 256)])
+    return np.concatenate([model(pixels[start : start + 256]) for start in range(0, len(pixels), 256)])
 
 
 def _principal(pixels: NDArray[np.uint8]) -> FloatArray:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from usl_core.encoder_torchvision import TorchvisionEncoder
-from usl_core.encoder_trained import ENV_ENCODERS_DIR, export_encoder
-from usl_core.features import encode
-from usl_core.neighbors import find_neighbors
+from usl_core.encoders.torchvision import TorchvisionEncoder
+from usl_core.encoders.trained import ENV_ENCODERS_DIR, export_encoder
+from usl_core.features.encode import encode
+from usl_core.graph.neighbors import find_neighbors
 from usl_core.uslt.finetune import FinetuneTraining
 from usl_core.uslt.params import UsltParams
 from usl_core.uslt.reports import Reporter
@@ -63,8 +63,8 @@ def _training(folder: Path) -> FinetuneTraining:
 
     pictures = np.random.default_rng(0).integers(0, 256, (N, SIDE, SIDE, 3), dtype=np.uint8)
     (folder / "pictures").mkdir()
-    for at, picture in enumerate(pictures):
-        Image.fromarray(picture).save(folder / "pictures" / f"{at}.jpg")
+    for index, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / "pictures" / f"{index}.jpg")
     network = TorchvisionEncoder(NETWORK, random_weights=True).trainable()
     weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
     encoder = export_encoder("untrained", NETWORK, weights, "nothing")

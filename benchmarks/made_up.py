@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 
-from pages.ui import sources
-from usl_core.artefacts import load_or_draw_map, load_or_find_neighbors
-from usl_core.encoders import BUNDLED
-from usl_core.features import KIND, feature_key
-from usl_core.image_records import remember_images
-from usl_core.store import Store
+from pages.ui.access import sources
+from usl_core.cache.store import Store
+from usl_core.encoders.registry import BUNDLED
+from usl_core.features.encode import KIND, feature_key
+from usl_core.images.records import remember_images
+from usl_core.pipeline.artefacts import load_or_draw_map, load_or_find_neighbors
 from usl_core.types import Features, ImageSet
 
 N_CLASSES, DIM = 10, 64
@@ -26,7 +27,7 @@ def make_folder(root: Path, n: int, *, n_neighbors: int) -> str:
         n_neighbors: k of the graph.
 
     Returns:
-        Its name in addresses.
+        Its query in addresses, which names the encoder too: the app would look through another one by itself.
     """
     folder = root / f"made-up-{n}"
     folder.mkdir()
@@ -34,8 +35,8 @@ def make_folder(root: Path, n: int, *, n_neighbors: int) -> str:
     labels = np.sort(rng.integers(N_CLASSES, size=n)).astype(np.int32)
     images = ImageSet(
         root=folder,
-        paths=tuple(f"class {label}/{at:06d}.jpg" for at, label in enumerate(labels.tolist())),
-        digests=tuple(f"{at:032x}" for at in range(n)),
+        paths=tuple(f"class {label}/{index:06d}.jpg" for index, label in enumerate(labels.tolist())),
+        digests=tuple(f"{index:032x}" for index in range(n)),
         labels=labels,
         class_names=tuple(f"class {label}" for label in range(N_CLASSES)),
         fingerprint=f"made-up-{n}",
@@ -51,4 +52,4 @@ def make_folder(root: Path, n: int, *, n_neighbors: int) -> str:
     features = Features(values=values, fingerprint=key, encoder=BUNDLED, images=images)
     graph = load_or_find_neighbors(features, n_neighbors)
     load_or_draw_map(features, graph, "pca")
-    return sources.name_of(folder)
+    return urlencode({"data": sources.name_of(folder), "encoder": BUNDLED})

@@ -4,22 +4,21 @@ one session alone. No browser takes part, so what is measured is the server."""
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from tests.browser.server import Server, running_app
 
 from .harness import Row, cores
+from .processes import processor_seconds
 from .visitor import visiting
 
 _SESSIONS = 32
 _SECONDS = 60
 _ALONE = 40
 _UNTOUCHED = 8  # moves before anything is measured: what is loaded at first use
-_PATIENCE = 240  # seconds for one answer
+_PATIENCE = 300  # seconds until all have opened their page
 
 
 def rows(sessions: int = _SESSIONS, seconds: float = _SECONDS) -> list[Row]:
@@ -66,12 +65,12 @@ async def _alone(server: Server) -> float:
     """Processor time per move."""
     async with visiting(server.address, "compare") as visitor:
         moves = _moves(_SESSIONS)
-        await _answered(visitor.open())
+        await visitor.open()
         for _ in range(_UNTOUCHED):
-            await _answered(visitor.move(*next(moves)))
+            await visitor.move(*next(moves))
         before = processor_seconds(server.process.pid)
         for _ in range(_ALONE):
-            await _answered(visitor.move(*next(moves)))
+            await visitor.move(*next(moves))
         return (processor_seconds(server.process.pid) - before) / _ALONE
 
 
@@ -80,51 +79,39 @@ async def _together(server: Server, sessions: int, seconds: float) -> tuple[list
     opened = asyncio.Barrier(sessions + 1)
     taken: list[float] = []
 
-    async def one(at: int) -> None:
+    async def one(index: int) -> None:
         async with visiting(server.address, "compare") as visitor:
-            moves = _moves(at)
-            await _answered(visitor.open())
+            moves = _moves(index)
+            await visitor.open()
             for _ in range(2):
-                await _answered(visitor.move(*next(moves)))
+                await visitor.move(*next(moves))
             await opened.wait()
             ends = time.perf_counter() + seconds
             while (start := time.perf_counter()) < ends:
-                await _answered(visitor.move(*next(moves)))
+                await visitor.move(*next(moves))
                 taken.append(time.perf_counter() - start)
 
     async with asyncio.TaskGroup() as group:
-        for at in range(sessions):
-            group.create_task(one(at))
-        await _answered(opened.wait())
+        for index in range(sessions):
+            group.create_task(one(index))
+        try:
+            await asyncio.wait_for(opened.wait(), _PATIENCE)
+        except TimeoutError as error:
+            raise RuntimeError(
+                f"{opened.n_waiting} of {sessions} sessions had opened their page after {_PATIENCE} s"
+            ) from error
         start, before = time.perf_counter(), processor_seconds(server.process.pid)
         await asyncio.sleep(seconds)
         used, done, lasted = processor_seconds(server.process.pid) - before, len(taken), time.perf_counter() - start
     return taken, done / lasted, used / done
 
 
-async def _answered(waiting: object) -> None:
-    await asyncio.wait_for(waiting, _PATIENCE)  # type: ignore[arg-type]
-
-
-def _moves(at: int) -> Iterator[tuple[str, float, str]]:
+def _moves(index: int) -> Iterator[tuple[str, float, str]]:
     """Slider, value and what the commands then say, as no other session moves it: λ, and now and then k."""
     for step in range(10_000):
         if step % 4 == 3:
-            k = 22 + 5 * at + (step // 4) % 5
+            k = 22 + 5 * index + (step // 4) % 5
             yield "Neighbours k", k, f"--k {k} "
         else:
-            weight = round(0.55 + 0.05 * ((7 * at + step) % 89), 2)
+            weight = round(0.55 + 0.05 * ((7 * index + step) % 89), 2)
             yield "Weight λ", weight, f"--lambda {weight} "
-
-
-def processor_seconds(pid: int) -> float:
-    """Processor time of a process and all that it started, ended or not (Linux only)."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        children = [
-            int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-        ]
-    except FileNotFoundError:  # ended meanwhile; its parent counts it now
-        return 0.0
-    own = sum(int(ticks) for ticks in state[11:15]) / os.sysconf("SC_CLK_TCK")
-    return own + sum(processor_seconds(child) for child in children)

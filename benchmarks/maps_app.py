@@ -8,6 +8,7 @@ import streamlit as st
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from pages.ui.routes import MIDDLEWARE, ROUTES  # noqa: E402
+from pages.ui.server.guard import MIDDLEWARE  # noqa: E402
+from pages.ui.server.routes import ROUTES  # noqa: E402
 
 app = st.App(HERE / "maps_page.py", routes=ROUTES, middleware=MIDDLEWARE)

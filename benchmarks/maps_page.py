@@ -1,14 +1,16 @@
-"""Four maps of made-up points and one slider that picks others, drawn by our component or by plotly: `?how=maps&n=50000`."""
+"""Maps of made-up points and one slider that picks others, drawn by our component or by plotly:
+`?how=maps&n=50000&panels=4`."""
 
 import numpy as np
 import streamlit as st
 
 from pages.ui import maps
-from usl_core import figures
-from usl_core.palette import METHOD_STYLE
+from usl_core.figures import maps as figures
+from usl_core.figures.palette import METHOD_STYLE
 
 M = 40
 how, n = st.query_params["how"], int(st.query_params["n"])
+n_panels = int(st.query_params.get("panels", "4"))
 
 
 @st.cache_data
@@ -18,8 +20,8 @@ def points(n: int) -> np.ndarray:
 
 xy = points(n)
 shift = st.slider("Shift", 0, 100, 0)
-methods = list(METHOD_STYLE)[:4]
-picks = {method: (np.arange(M) * (n // M) + at + 5 * shift) % n for at, method in enumerate(methods)}
+methods = list(METHOD_STYLE)[:n_panels]
+picks = {method: (np.arange(M) * (n // M) + index + 5 * shift) % n for index, method in enumerate(methods)}
 if how == "maps":
     maps.show(
         "measured",

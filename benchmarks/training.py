@@ -91,13 +91,13 @@ def _products(views: np.ndarray, batch: int) -> Callable[[], None]:
     weight = torch.randn(HEADS * CLUSTERS, DIM)
 
     def products() -> None:
-        for at in range(0, N, batch):
-            teachers, students = rows[at : at + 2 * batch], rows[2 * N + at : 2 * N + at + batch]
+        for start in range(0, N, batch):
+            teachers, students = rows[start : start + 2 * batch], rows[2 * N + start : 2 * N + start + batch]
             teachers @ weight.T
             logits = students @ weight.T
             logits.T @ students
-        for at in range(0, N, 2 * batch):
-            rows[3 * N + at : 3 * N + at + 2 * batch] @ weight.T
+        for start in range(0, N, 2 * batch):
+            rows[3 * N + start : 3 * N + start + 2 * batch] @ weight.T
 
     return products
 

@@ -19,24 +19,38 @@ window.shownPicks = () => {
 
 // From now on: when a slider was let go, when its picks were on the screen, when the script had run to its end. A key sets the
 // slider when it goes down, and a script that runs by then may be the answer: what comes before the hand has gone counts too.
+// Everything is noted when it happens; who asks for it later (`seen.whole`) misses nothing.
 window.watch = () => {
   const before = shownPicks(), seen = (window.seen = {});
-  const app = document.querySelector("[data-testid=stApp]");
+  let app = document.querySelector("[data-testid=stApp]");
   const runs = () => app.dataset.testScriptState === "running";
   const let_go = () => Object.assign(seen, { released: performance.now(), ran: runs(), idle: undefined, pixels: undefined });
   for (const kind of ["pointerup", "keydown"]) addEventListener(kind, let_go, { capture: true });
-  const states = new MutationObserver(() => {
-    if (!runs()) {
+  const note = (running) => {
+    if (!running) {
       if (seen.ran) seen.idle ??= performance.now(); // later ones are of fragments
     } else if (seen.released) {
       seen.ran = true;
       if (performance.now() - seen.idle < QUIET) seen.idle = undefined; // that was the answer to an earlier value
     }
+    seen.running = running;
+  };
+  // A run that is over before anybody is told of its beginning leaves two records: the old value of the second is "running".
+  const states = new MutationObserver((records) => {
+    for (const record of records.slice(1)) note(record.oldValue === "running");
+    note(runs());
   });
-  states.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] });
+  const observe = () => states.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"], attributeOldValue: true });
+  observe();
   const look = () => {
-    const now = shownPicks();
     if (seen.over) return;
+    if (!app.isConnected) { // the page was drawn anew, and nobody observes it yet
+      states.disconnect();
+      app = document.querySelector("[data-testid=stApp]") ?? app;
+      if (app.isConnected) observe();
+    }
+    if (runs() !== seen.running) note(runs());
+    const now = shownPicks();
     if (seen.released && now !== null && now !== (seen.last ?? before)) {
       seen.last = now;
       requestAnimationFrame(() => requestAnimationFrame(() => (seen.pixels = performance.now())));
@@ -59,11 +73,22 @@ window.watch = () => {
   };
 };
 
+// Begin a measurement that takes a while; `found` says whether it is over, and what it was.
+window.found = {};
+window.begin = (name, given) => {
+  const result = (found[name] = { over: false });
+  const end = (what) => Object.assign(result, what, { over: true });
+  new Promise((resolve) => resolve(window[name](given))).then((value) => end({ value }), (error) => end({ error: String(error) }));
+};
+
 performance.setResourceTimingBufferSize(10000); // the galleries alone would fill it
 
-// Milliseconds from the first request for an array to the first picture; undefined until there is one.
-window.firstPicture = () => window.firstDrawn - Math.min(...performance.getEntriesByType("resource")
-  .filter((entry) => entry.name.includes("/api/array/")).map((entry) => entry.startTime));
+// Milliseconds from the first request for an array to the first picture; null until there are both.
+window.firstPicture = () => {
+  const asked = performance.getEntriesByType("resource")
+    .filter((entry) => entry.name.includes("/api/array/")).map((entry) => entry.startTime);
+  return asked.length && window.firstDrawn ? window.firstDrawn - Math.min(...asked) : null;
+};
 const waitForPicture = () => {
   if (maps()?.matches("[data-drawn]:not([data-loading])")) {
     requestAnimationFrame(() => requestAnimationFrame(() => (window.firstDrawn = performance.now())));
@@ -83,7 +108,30 @@ window.panRate = (seconds) => new Promise((resolve) => {
   step();
 });
 
-// The same of a canvas that draws as many points into as many places and does nothing else.
+// The same closer up, with pictures and with points alone; and how many pictures there were: most where cells have just split.
+const ROUNDS = 4;
+window.picturesRate = async (seconds) => {
+  const view = maps().usl, { pictures } = view;
+  view.camera.zoom = 2;
+  const level = Math.log2(view.scale(view.panels[0]) / pictures.cell()), zoom = 2.002 * 2 ** (Math.ceil(level) - level);
+  const middle = () => { view.camera.zoom = zoom; view.lookAt(0.5, 0.5); };
+  const loaded = () => pictures.loader?.timer === undefined && view.frame === undefined && pictures.loader?.wanted.length > 0;
+  const rates = { points: 0, framed: 0 };
+  let count = 0;
+  for (let round = 0; round < ROUNDS; round++) { // by turns, so that a slow second of the machine falls on both
+    middle();
+    rates.points += (await panRate(seconds / ROUNDS)) / ROUNDS;
+    pictures.toggle();
+    middle();
+    do await new Promise((resolve) => setTimeout(resolve, 200)); while (!loaded());
+    count = pictures.shown.flat().length;
+    rates.framed += (await panRate(seconds / ROUNDS)) / ROUNDS;
+    pictures.toggle();
+  }
+  return [rates.framed, rates.points, count];
+};
+
+// Frames per second of a canvas that draws as many points into as many places and does nothing else.
 window.bareRate = ([seconds, n, panels, width, height, size]) => new Promise((resolve) => {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];

@@ -20,18 +20,22 @@ _VALUES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "text_input": lambda widget: {"string_value": widget.default},
     "checkbox": lambda widget: {"bool_value": widget.default},
     "selectbox": lambda widget: {"string_value": widget.options[widget.default]},
-    "button_group": lambda widget: {"string_array_value": {"data": [widget.options[at].content for at in widget.default]}},
+    "button_group": lambda widget: {
+        "string_array_value": {"data": [widget.options[index].content for index in widget.default]}
+    },
 }
 """What a page says of a widget that nobody touched, by the kind of element."""
 
 _REMEMBERED = 2  # runs; Streamlit's global.maxCachedMessageAge
+PATIENCE = 240.0
+"""Seconds for one answer."""
 
 
 class Visitor:
     """One open page; see `visiting`."""
 
-    def __init__(self, socket: ClientConnection, page: str, query: str) -> None:
-        self._socket, self._page, self._query = socket, page, query
+    def __init__(self, socket: ClientConnection, page: str, query: str, patience: float) -> None:
+        self._socket, self._page, self._query, self._patience = socket, page, query, patience
         self._hash = ""
         self._widgets: dict[str, WidgetState] = {}
         self._ids: dict[str, str] = {}
@@ -59,9 +63,14 @@ class Visitor:
 
     async def _ask(self, expected: str) -> None:
         self._expected, self._answer, self._told = expected, "", False
-        self._done = asyncio.get_running_loop().create_future()
+        self._done = asyncio.get_running_loop().create_future()  # before anything is asked: an answer may be there at once
         await self._rerun()
-        await asyncio.wait([self._done, self._listening], return_when=asyncio.FIRST_COMPLETED)
+        first = asyncio.FIRST_COMPLETED
+        over, _ = await asyncio.wait([self._done, self._listening], return_when=first, timeout=self._patience)
+        if not over:
+            wanted = f"the page that says {expected!r}" if expected else f"the page {self._page!r}"
+            come = "its end" if self._told else "it"
+            raise RuntimeError(f"{wanted} was asked for, and {come} did not come within {self._patience:g} s")
         if not self._done.done():
             self._listening.result()  # raises what went wrong
             raise RuntimeError("the server closed the connection")
@@ -143,18 +152,19 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visiting(address: str, page: str, query: str = "") -> AsyncIterator[Visitor]:
+async def visiting(address: str, page: str, query: str = "", *, patience: float = PATIENCE) -> AsyncIterator[Visitor]:
     """A session with nothing open yet.
 
     Args:
         address: of the server.
         page: its name in the address.
         query: of the address.
+        patience: seconds for one answer.
     """
     stream = address.replace("http", "ws", 1) + "/_stcore/stream"
     protocol, origin = Subprotocol("streamlit"), Origin(address)
     async with connect(stream, subprotocols=[protocol], origin=origin, compression=None, max_size=None) as socket:
-        visitor = Visitor(socket, page, query)
+        visitor = Visitor(socket, page, query, patience)
         try:
             yield visitor
         finally:

@@ -2,30 +2,15 @@
 
 import streamlit as st
 
-from pages.ui import (
-    cached,
-    charts,
-    chosen,
-    controls,
-    downloads,
-    errors,
-    gallery,
-    header,
-    maps_job,
-    opened,
-    pinned,
-    scores,
-    state,
-    text,
-    training,
-)
-from usl_core.palette import method_style
-
-QUESTION = "Which method would I trust?"
+from pages.ui import cached, errors, state, text
+from pages.ui.parts import charts, data_set, downloads, gallery, header, lasso, pinned, scores, umap_job
+from pages.ui.sidebar import controls
+from pages.ui.views import training
+from usl_core.figures.palette import method_style
 
 choices = state.choices()
 with errors.shown(way_out=True):
-    title, made = opened.encoded(QUESTION, choices)
+    title, made = data_set.encoded(choices)
 
     images = made.images
     head = st.container()
@@ -33,16 +18,16 @@ with errors.shown(way_out=True):
         methods = controls.methods_to_compare(images.labels is not None)
         colour = controls.colour_by(images.labels is not None)
         wanted = controls.map_method()
-    drawn = made.umap if wanted == "umap" and made.umap else made.pca
+    drawn = umap_job.drawn(choices, made) if wanted == "umap" else made.pca
     with head:
-        header.show(QUESTION, header.facts_of(title, made, drawn))
+        header.show(header.facts_of(title, made, drawn))
     if not methods:
         st.info("Choose two to four methods above.", icon=":material/info:")
         st.stop()
     if len(methods) == 1:
         st.caption(":material/info: Choose a second method to compare with.")
     if wanted == "umap":
-        maps_job.show(choices, made)
+        umap_job.show(choices, made)
 
     trained, its_card = None, None
     if "usl-t" in methods:
@@ -60,7 +45,7 @@ with errors.shown(way_out=True):
     picked = scores.pick_shares(choices, made, methods) if colour == "pick frequency" else {}
     marked = charts.maps_of(choices, made, drawn, selections, colour, row, picked)
     cards = cached.scorecards(made, choices, methods, its_card)  # while the browser draws the maps
-    chosen.show("compare-maps", choices.data, images, marked, percentiles, selections, row)
+    lasso.show("compare-maps", choices.data, images, marked, percentiles, selections, row)
     for note in dict.fromkeys(note for found in selections.values() for note in found.notes):
         st.caption(f":material/info: {text.plain(note)}")
     pinned.show(choices, made, selections, row)
@@ -83,4 +68,4 @@ with errors.shown(way_out=True):
     if "usl" in selections:
         header.usl_terms(selections["usl"])
     st.subheader("Take it home", divider="gray")
-    downloads.show(choices, made, selections, drawn.method)
+    downloads.show(choices, made, selections, drawn.method, umap_job.settings(choices, made))

@@ -2,42 +2,42 @@
 
 import streamlit as st
 
-from pages.ui import cached, diversity_view, errors, gallery, header, maps_job, opened, pinned, state
-
-QUESTION = "What does the regulariser do?"
+from pages.ui import cached, errors, state
+from pages.ui.parts import data_set, gallery, header, pinned, umap_job
+from pages.ui.views import diversity
 
 choices = state.choices()
 with errors.shown(way_out=True):
-    title, made = opened.encoded(QUESTION, choices)
+    title, made = data_set.encoded(choices)
     head = st.container()
-    toy = diversity_view.shown_on(title)
+    toy = diversity.shown_on(title)
     if toy:
-        made, choices = diversity_view.as_toy(toy, choices)
+        made, choices = diversity.as_toy(toy, choices)
         title = f"Toy: {toy}"
-    drawn = made.umap or made.pca
+    drawn = umap_job.drawn(choices, made)
     with head:
-        header.show(QUESTION, header.facts_of(title, made, drawn))
+        header.show(header.facts_of(title, made, drawn))
         st.markdown(
             "k-means makes **m** clusters, and the densest image of each is picked. Then every pick pushes the images of all "
             "*other* clusters away, and each cluster picks again the image with the largest **U − λ · RegBar**, round after "
             "round. λ and α in the sidebar say how strong the push is and how fast it fades."
         )
     if not toy:
-        maps_job.show(choices, made)
+        umap_job.show(choices, made)
     row = None if toy else state.pinned(len(made.images))
-    chosen = cached.selection(made, choices, "usl")
-    at = diversity_view.round_slider(len(chosen.trace))
-    diversity_view.terms_maps(choices, made, drawn, at, row)
-    diversity_view.round_line(chosen, at)
+    picked = cached.selection(made, choices, "usl")
+    number = diversity.round_slider(len(picked.trace))
+    diversity.terms_maps(choices, made, drawn, number, row)
+    diversity.round_line(picked, number)
     if not toy:
-        pinned.show(choices, made, {"usl": chosen}, row)
-    diversity_view.rounds_charts(choices, made, chosen, at)
-    header.usl_terms(chosen)
+        pinned.show(choices, made, {"usl": picked}, row)
+    diversity.rounds_charts(choices, made, picked, number)
+    header.usl_terms(picked)
     st.subheader("What each part adds", divider="gray", anchor=False)
-    diversity_view.steps_maps(choices, made, drawn, row)
+    diversity.steps_maps(choices, made, drawn, row)
     st.subheader("The effect of λ and α", divider="gray", anchor=False)
-    diversity_view.sweeps(choices, made)
+    diversity.sweeps(choices, made)
     if not toy:
         st.subheader("The picks", divider="gray", anchor=False)
         percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
-        gallery.picks(choices.data, made.images, chosen, percentiles, "Picks of USL", row)
+        gallery.picks(choices.data, made.images, picked, percentiles, "Picks of USL", row)

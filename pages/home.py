@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from pages.ui import folders, header, nav, state
+from pages.ui import nav, state
+from pages.ui.access import folders
+from pages.ui.parts import header
 
-header.show("Which m images should you label?", ["side by side, explained, on your own images"])
+header.show(["side by side, explained, on your own images"])
 st.markdown(
     "You have a folder of unlabelled images and can pay for **m** labels. USL Explorer shows which images several selection "
     "methods would spend them on: random, stratified and **USL** (Unsupervised Selective Labeling, ECCV 2022), on the same "
@@ -29,7 +31,7 @@ with st.container(horizontal=True):
     ):
         st.switch_page(nav.pages()["data"])
 
-from pages.ui import idea  # noqa: E402 - what computes is loaded while the browser shows what is there
+from pages.ui.views import idea  # noqa: E402 - what computes is loaded while the browser shows what is there
 
 st.subheader("The idea in three pictures", divider="gray")
 idea.show()

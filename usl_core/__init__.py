@@ -12,36 +12,42 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "scan": "images",
-    "open_image": "images",
-    "encode": "features",
-    "encode_views": "views",
-    "encoder_cards": "encoders",
-    "default_encoder": "encoders",
-    "find_neighbors": "neighbors",
-    "utility": "density",
-    "log_density": "density",
-    "density_percentile": "density",
-    "density_peaks": "density",
-    "kmeans": "clustering",
-    "select": "selection",
-    "methods": "selection",
-    "method_cards": "selection",
-    "UslParams": "selection.usl",
+    "scan": "images.scan",
+    "open_image": "images.scan",
+    "encode": "features.encode",
+    "encode_views": "features.views",
+    "encoder_cards": "encoders.registry",
+    "default_encoder": "encoders.registry",
+    "find_neighbors": "graph.neighbors",
+    "utility": "graph.density",
+    "log_density": "graph.density",
+    "density_percentile": "graph.density",
+    "density_peaks": "graph.density",
+    "find_near_duplicates": "graph.near_duplicates",
+    "kmeans": "clustering.kmeans",
+    "read_labels": "labels.read",
+    "fit_logistic": "learners.logistic",
+    "select": "selection.registry",
+    "methods": "selection.registry",
+    "method_cards": "selection.registry",
+    "UslParams": "selection.usl_params",
     "UsltParams": "uslt.params",
     "train_uslt": "uslt.train",
     "export_finetuned": "uslt.finetune",
     "PretrainParams": "pretrain.params",
     "pretrain_encoder": "pretrain.encoder",
-    "project": "projection",
-    "trustworthiness": "projection",
-    "compare": "comparison",
-    "score_selection": "metrics",
-    "overlap": "metrics",
-    "demo_cards": "demos",
-    "load_demo": "demos",
-    "load_toy": "toy_sets",
-    "toys": "toy_sets",
+    "project": "projection.project",
+    "trustworthiness": "projection.trust",
+    "compare": "evaluation.comparison",
+    "score_selection": "evaluation.metrics",
+    "overlap": "evaluation.metrics",
+    "export_picks": "export.formats",
+    "export_formats": "export.formats",
+    "Guess": "export.picked",
+    "demo_cards": "demos.bundled",
+    "load_demo": "demos.bundled",
+    "load_toy": "demos.toys",
+    "toys": "demos.toys",
     "UslError": "errors",
     "Cancelled": "errors",
     "ImageSet": "types",
@@ -50,33 +56,40 @@ _HOMES = {
     "Selection": "types",
     "Views": "types",
     "Problem": "types",
+    "Sample": "types",
     "Note": "types",
 }
 
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from .clustering import kmeans
-    from .comparison import compare
-    from .demos import demo_cards, load_demo
-    from .density import density_peaks, density_percentile, log_density, utility
-    from .encoders import default_encoder, encoder_cards
+    from .clustering.kmeans import kmeans
+    from .demos.bundled import demo_cards, load_demo
+    from .demos.toys import load_toy, toys
+    from .encoders.registry import default_encoder, encoder_cards
     from .errors import Cancelled, UslError
-    from .features import encode
-    from .images import open_image, scan
-    from .metrics import overlap, score_selection
-    from .neighbors import find_neighbors
+    from .evaluation.comparison import compare
+    from .evaluation.metrics import overlap, score_selection
+    from .export.formats import export_formats, export_picks
+    from .export.picked import Guess
+    from .features.encode import encode
+    from .features.views import encode_views
+    from .graph.density import density_peaks, density_percentile, log_density, utility
+    from .graph.near_duplicates import find_near_duplicates
+    from .graph.neighbors import find_neighbors
+    from .images.scan import open_image, scan
+    from .labels.read import read_labels
+    from .learners.logistic import fit_logistic
     from .pretrain.encoder import pretrain_encoder
     from .pretrain.params import PretrainParams
-    from .projection import project, trustworthiness
-    from .selection import method_cards, methods, select
-    from .selection.usl import UslParams
-    from .toy_sets import load_toy, toys
-    from .types import Features, ImageSet, Neighbors, Note, Problem, Selection, Views
+    from .projection.project import project
+    from .projection.trust import trustworthiness
+    from .selection.registry import method_cards, methods, select
+    from .selection.usl_params import UslParams
+    from .types import Features, ImageSet, Neighbors, Note, Problem, Sample, Selection, Views
     from .uslt.finetune import export_finetuned
     from .uslt.params import UsltParams
     from .uslt.train import train_uslt
-    from .views import encode_views
 
 
 def __getattr__(name: str) -> Any:

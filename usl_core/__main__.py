@@ -22,7 +22,7 @@ def main() -> int:
         Exit status, see `cli.main`.
     """
     _in_utf8()
-    from .cli import main as run
+    from .cli.parser import main as run
 
     return run()
 

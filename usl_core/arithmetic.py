@@ -6,6 +6,7 @@ needs a certain one holds it while it computes.
 
 from __future__ import annotations
 
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -69,17 +70,45 @@ class _Torch(_Threads):
 
 
 class _Blas(_Threads):
-    def _change(self, count: int) -> Any:
-        import scipy.linalg  # noqa: F401 - it has a BLAS of its own, which is limited only if it is loaded
-        from threadpoolctl import threadpool_limits  # comes with scikit-learn
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: tuple[int, list[Any]] | None = None
+        self._own: dict[str, tuple[Any, int]] = {}
 
-        return threadpool_limits(count, user_api="blas")
+    def _change(self, count: int) -> None:
+        for library in self._libraries():  # one may be new since another change, with a number of its own
+            self._own.setdefault(library.filepath, (library, library.num_threads))
+            _set(library, count)
 
-    def _restore(self, usual: Any) -> None:
-        usual.restore_original_limits()
+    def _restore(self, usual: None) -> None:
+        for library, number in self._own.values():
+            _set(library, number)
+        self._own.clear()
+
+    def _libraries(self) -> list[Any]:
+        """Every BLAS of this process. To find them takes longer than to pick from a few thousand images, and new ones come with
+        new modules only, of which this library's own bring none."""
+        from threadpoolctl import ThreadpoolController  # comes with scikit-learn
+
+        names = list(sys.modules)  # a copy in one step: another thread may import while these are counted
+        n_modules = sum(not name.startswith("usl_core.") for name in names)
+        if self._found is None or self._found[0] != n_modules:
+            self._found = n_modules, ThreadpoolController().select(user_api="blas").lib_controllers
+        return self._found[1]
+
+
+def _set(library: Any, count: int) -> None:
+    """threadpoolctl lets one Python thread alone set the number and passes over what others ask for, without a word. Here
+    threads take turns, see `held`."""
+    release = getattr(library, "clear_controlling_thread", lambda *, force: None)  # since threadpoolctl 3.7
+    release(force=True)
+    library.set_num_threads(count)
+    release(force=True)
 
 
 _TORCH, _BLAS = _Torch(), _Blas()
+_OPENMP = threading.local()
+"""`usual`: what OpenMP had in this Python thread before it held BLAS; None where nothing brought OpenMP yet."""
 
 
 @contextmanager
@@ -95,13 +124,39 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def blas_threads(count: int) -> Iterator[None]:
-    """The same for the matrix products and decompositions of NumPy and SciPy.
+    """The same for the matrix products and decompositions of NumPy, and of SciPy where `scipy.linalg` was imported before: it
+    has a BLAS of its own.
 
     Args:
         count: >= 1.
     """
-    with _BLAS.held(count):
-        yield
+    is_outermost = not hasattr(_OPENMP, "usual")
+    if is_outermost or _OPENMP.usual is None:
+        _OPENMP.usual = _openmp_now()
+    try:
+        with _BLAS.held(count):
+            yield
+    finally:
+        if is_outermost:
+            usual = _OPENMP.usual
+            del _OPENMP.usual
+            if usual is not None:
+                sys.modules["faiss"].omp_set_num_threads(usual)
+
+
+def _openmp_now() -> int | None:
+    faiss = sys.modules.get("faiss")
+    return None if faiss is None else faiss.omp_get_max_threads()
+
+
+def openmp_threads() -> int:
+    """The threads that OpenMP has in this Python thread. faiss's BLAS is built on it, so whoever holds BLAS holds OpenMP's
+    number too; this is what it was before."""
+    import faiss
+
+    held: int | None = getattr(_OPENMP, "usual", None)
+    found: int = faiss.omp_get_max_threads()
+    return found if held is None else held
 
 
 def same_convolutions(device: torch.device) -> AbstractContextManager[None]:

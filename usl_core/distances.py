@@ -26,7 +26,7 @@ def blocks(n: int, width: int, entries: int = BLOCK_ENTRIES) -> Iterator[slice]:
     """
     width = max(width, 1)
     step = max(entries // width, min(_FEW_ROWS, _MOST_ENTRIES // width), 1)
-    return (slice(at, min(at + step, n)) for at in range(0, n, step))
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
 def sq_distances(points: FloatArray, rows: FloatArray, sq_lengths: FloatArray | None = None) -> NDArray[np.float32]:

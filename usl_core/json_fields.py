@@ -14,14 +14,15 @@ class JsonFields:
     Args:
         path: of the file, for the messages.
         document: what it holds.
+        inside: what stands before the names of its fields where it is part of another, e.g. "sample.".
     """
 
-    def __init__(self, path: str, document: Mapping[str, Any]) -> None:
-        self._path, self._document = path, document
+    def __init__(self, path: str, document: Mapping[str, Any], inside: str = "") -> None:
+        self.path, self._document, self._inside = path, document, inside
 
     def wrong(self, name: str, rule: str) -> UslError:
         """The error to raise when a field breaks a rule."""
-        return UslError(f"{self._path}: {name} {rule}")
+        return UslError(f"{self.path}: {self._inside}{name} {rule}")
 
     def get(self, name: str, kind: type) -> Any:
         """The field, of that type; true and false are no numbers."""

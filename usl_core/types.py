@@ -25,10 +25,12 @@ class Problem:
     Args:
         path: the file, relative to the root of its image set, with forward slashes.
         cause: one plain sentence: what is wrong with it.
+        split: the split that a list puts it in; None where folders tell, or nobody does.
     """
 
     path: str
     cause: str
+    split: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +62,60 @@ class Skipped:
         return f"{self.count:,} {self.what}"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ImageSet:
-    """The readable images of one folder or zip archive, in natural order of their paths. Made by `scan`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A uniform sample of the files of a source, drawn without replacement before any was opened.
 
     Args:
-        root: the folder, or the .zip file.
-        paths: n paths relative to `root`, forward slashes.
+        n: files that were drawn.
+        of: files that there were.
+        seed: that drew them.
+
+    >>> str(usl.Sample(n=20_000, of=1_281_167, seed=0))
+    'a uniform sample of 20,000 of 1,281,167 files, seed 0'
+    """
+
+    n: int
+    of: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"a uniform sample of {self.n:,} of {self.of:,} files, seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ListedLabels:
+    """What a list says of the classes of n images.
+
+    Args:
+        ids: (n,) int32 class ids; -1 where the list gives none.
+        names: the name of each class id; empty if the list has no labels at all.
+    """
+
+    ids: NDArray[np.int32]
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSet:
+    """The readable images of one folder, zip archive or list, in natural order of their paths. Made by `scan`.
+
+    Args:
+        root: the folder, the .zip file, or the list.
+        paths: n paths relative to `root`, forward slashes; those of a list as they stand there, relative to its folder or
+            absolute.
         digests: n digests of the files' bytes (hex); equal digests are exact duplicates.
-        labels: (n,) int32 class ids if every image lies in a class subfolder, else None.
+        labels: (n,) int32 class ids if every image lies in a class subfolder, or has a label in its list, else None.
         class_names: the name of each class id; empty without labels.
-        splits: (n,) int32 split ids where folders such as train and val stand above the same classes, else None.
+        splits: (n,) int32 split ids where folders such as train and val stand above the same classes, or where the list
+            gives every image a split, else None.
         split_names: the name of each split id; empty without splits.
         problems: the files that could not be used, each with its cause.
         notes: what is worth knowing of files that are used; a file may have several.
         skipped: what was passed over on purpose: hidden folders, those of thumbnails and trash, and the like.
         within: resolved folders; nothing outside of them is read when an image is opened. Empty: links may lead anywhere.
+        listed: what the list says of classes, also where some images have none; None for folders and archives.
+        sample: of which files of the source these images are; None: of all.
         fingerprint: hash of the contents in order; does not depend on file names or on where the folder lies.
     """
 
@@ -90,6 +130,8 @@ class ImageSet:
     notes: tuple[Note, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     within: tuple[Path, ...] = ()
+    listed: ListedLabels | None = None
+    sample: Sample | None = None
     fingerprint: str
 
     def __len__(self) -> int:

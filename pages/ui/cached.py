@@ -5,24 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 import usl_core as usl
-from usl_core.artefacts import map_version
-from usl_core.clustering import Clustering, KmeansInit
-from usl_core.density import Estimate
-from usl_core.image_records import images_version
-from usl_core.metrics import Scorecard, default_radius
-from usl_core.prepared import TOY_PREFIX, Prepared, is_demo, known_images, load_prepared
-from usl_core.rounds import Rounds, rounds_of
-from usl_core.selection.usl import UslParams
-from usl_core.selection.uslt import selection_of
-from usl_core.steps import Step, steps_to_usl
+from usl_core.clustering.kmeans import Clustering, KmeansInit
+from usl_core.evaluation.metrics import Scorecard, default_radius
+from usl_core.explain.rounds import Rounds, rounds_of
+from usl_core.explain.steps import Step, steps_to_usl
+from usl_core.features.views import views_key
+from usl_core.graph.copies import Candidates
+from usl_core.graph.density import Estimate
+from usl_core.graph.near_duplicates import NearDuplicates
+from usl_core.images.records import images_version
+from usl_core.pipeline.artefacts import Map, map_version
+from usl_core.pipeline.prepared import TOY_PREFIX, Prepared, is_demo, known_images, known_umap, load_prepared
+from usl_core.projection.params import UmapParams
+from usl_core.selection.usl_params import UslParams
+from usl_core.selection.uslt import choice_of, selection_of
 from usl_core.types import ImageSet, Selection
 from usl_core.uslt.params import UsltParams
 from usl_core.uslt.records import TrainingRecord
 from usl_core.uslt.train import UsltTraining
-from usl_core.views import views_key
 
-from . import sources
-from .job_pool import pool
+from .access import sources
+from .jobs.pool import pool
 from .keeping import Missing, kept
 from .state import Choices
 
@@ -80,13 +83,40 @@ def _prepared(source: str, encoder: str, version: int | None, made: tuple[str, .
     return found
 
 
+def umap(made: Prepared, params: UmapParams) -> Map | None:
+    """The UMAP of a data set with these settings if it was drawn."""
+    if params == UmapParams():
+        return made.umap
+    version = map_version(made.features, "umap", params)
+    try:
+        return None if version is None else _umap(made.features.fingerprint, made, params, version)
+    except Missing:  # it is damaged
+        return None
+
+
+@kept(16)
+def _umap(fingerprint: str, _made: Prepared, params: UmapParams, version: int) -> Map:
+    found = known_umap(_made, params)
+    if found is None:
+        raise Missing
+    return found
+
+
 @kept(32)
 def _clusters(fingerprint: str, _made: Prepared, budget: int, seed: int, init: KmeansInit, n_iterations: int) -> Clustering:
     return usl.kmeans(_made.features, budget, init=init, n_iterations=n_iterations, seed=seed)
 
 
 @kept(128)
-def _select(fingerprint: str, _made: Prepared, method: str, budget: int, seed: int, params: UslParams | None) -> Selection:
+def _select(
+    fingerprint: str,
+    _made: Prepared,
+    method: str,
+    budget: int,
+    seed: int,
+    params: UslParams | None,
+    near_duplicates: float | None,
+) -> Selection:
     found = None
     if params is not None:
         found = _clusters(fingerprint, _made, budget, seed, params.kmeans_init, params.kmeans_iterations)
@@ -99,6 +129,7 @@ def _select(fingerprint: str, _made: Prepared, method: str, budget: int, seed: i
         labels=_made.images.labels,
         neighbors=_made.neighbors,
         cluster_labels=None if found is None else found.labels,
+        near_duplicates=near_duplicates,
     )
 
 
@@ -110,15 +141,16 @@ def _score(
     budget: int,
     seed: int,
     params: UslParams | None,
+    near_duplicates: float | None,
     n_neighbors: int,
 ) -> Scorecard:
-    return _scored(_made, _select(fingerprint, _made, method, budget, seed, params), n_neighbors)
+    return _scored(_made, _select(fingerprint, _made, method, budget, seed, params, near_duplicates), n_neighbors)
 
 
-def _scored(made: Prepared, chosen: Selection, n_neighbors: int) -> Scorecard:
+def _scored(made: Prepared, picked: Selection, n_neighbors: int) -> Scorecard:
     return usl.score_selection(
         made.features,
-        chosen,
+        picked,
         made.neighbors,
         labels=made.images.labels,
         n_classes=len(made.images.class_names) or None,
@@ -158,21 +190,41 @@ def _utility_percentiles(
 
 
 @kept(16)
-def _rounds(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> Rounds:
-    chosen = _select(fingerprint, _made, "usl", budget, seed, params)
-    return rounds_of(_made.features.values, chosen, _made.neighbors)
+def _near_duplicates(fingerprint: str, _made: Prepared, cosine: float) -> NearDuplicates:
+    return usl.find_near_duplicates(_made.features, cosine, neighbors=_made.neighbors)
+
+
+@kept(16)
+def _rounds(
+    fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams, near_duplicates: float | None
+) -> Rounds:
+    picked = _select(fingerprint, _made, "usl", budget, seed, params, near_duplicates)
+    return rounds_of(_made.features.values, picked, _made.neighbors)
 
 
 @kept(32)
-def _steps(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> tuple[Step, ...]:
+def _steps(
+    fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams, near_duplicates: float | None
+) -> tuple[Step, ...]:
     found = _clusters(fingerprint, _made, budget, seed, params.kmeans_init, params.kmeans_iterations)
-    values, graph = _made.features.values, _made.neighbors
-    return tuple(steps_to_usl(values, budget, params, neighbors=graph, seed=seed, cluster_labels=found.labels))
+    return tuple(
+        steps_to_usl(
+            _made.features.values,
+            budget,
+            params,
+            neighbors=_made.neighbors,
+            seed=seed,
+            cluster_labels=found.labels,
+            near_duplicates=near_duplicates,
+        )
+    )
 
 
 @kept(64)
-def _step_scores(fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams) -> tuple[Scorecard, ...]:
-    steps = _steps(fingerprint, _made, budget, seed, params)
+def _step_scores(
+    fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams, near_duplicates: float | None
+) -> tuple[Scorecard, ...]:
+    steps = _steps(fingerprint, _made, budget, seed, params, near_duplicates)
     return tuple(_scored(_made, step.selection, params.n_neighbors) for step in steps)
 
 
@@ -202,12 +254,12 @@ def utility_percentiles(made: Prepared, params: UslParams, estimate: Estimate) -
 
 def rounds(made: Prepared, choices: Choices) -> Rounds:
     """What the scores were made of in each round of `selection` with "usl"."""
-    return _rounds(made.features.fingerprint, made, choices.budget, choices.seed, choices.params)
+    return _rounds(made.features.fingerprint, made, choices.budget, choices.seed, choices.params, choices.near_duplicates)
 
 
 def steps(made: Prepared, choices: Choices) -> tuple[tuple[Step, ...], tuple[Scorecard, ...]]:
     """The three steps to USL and what each is worth."""
-    asked = (made.features.fingerprint, made, choices.budget, choices.seed, choices.params)
+    asked = (made.features.fingerprint, made, choices.budget, choices.seed, choices.params, choices.near_duplicates)
     return _steps(*asked), _step_scores(*asked)
 
 
@@ -236,26 +288,45 @@ def _training(key: str, version: int, _record: TrainingRecord) -> UsltTraining:
 
 @kept(64)
 def _trained_scores(
-    key: str, version: int, _made: Prepared, _training: UsltTraining, n_neighbors: int
+    key: str,
+    version: int,
+    _made: Prepared,
+    _record: TrainingRecord,
+    _training: UsltTraining,
+    n_neighbors: int,
+    near_duplicates: float | None,
 ) -> tuple[Selection, Scorecard]:
-    chosen = selection_of(_training)
-    return chosen, _scored(_made, chosen, n_neighbors)
+    picked = selection_of(_training, may_be_picked(_made, _record, near_duplicates))
+    return picked, _scored(_made, picked, n_neighbors)
 
 
-def trained(made: Prepared, record: TrainingRecord, found: UsltTraining, n_neighbors: int) -> tuple[Selection, Scorecard]:
+def trained(
+    made: Prepared, record: TrainingRecord, found: UsltTraining, n_neighbors: int, near_duplicates: float | None
+) -> tuple[Selection, Scorecard]:
     """Picks and numbers of a finished training."""
-    return _trained_scores(record.key, record.version or 0, made, found, n_neighbors)
+    return _trained_scores(record.key, record.version or 0, made, record, found, n_neighbors, near_duplicates)
+
+
+@kept(16)
+def _may_be_picked(key: str, _made: Prepared, _record: TrainingRecord, near_duplicates: float) -> Candidates | None:
+    return choice_of(_record, _made.neighbors, near_duplicates)
+
+
+def may_be_picked(made: Prepared, record: TrainingRecord, near_duplicates: float | None) -> Candidates | None:
+    """See `choice_of`."""
+    return None if near_duplicates is None else _may_be_picked(record.key, made, record, near_duplicates)
 
 
 def selection(made: Prepared, choices: Choices, method: str) -> Selection:
     """The picks of one method that needs no training."""
-    return _select(made.features.fingerprint, made, method, choices.budget, choices.seed, _params(choices, method))
+    asked = (made.features.fingerprint, made, method, choices.budget, choices.seed, _params(choices, method))
+    return _select(*asked, choices.near_duplicates)
 
 
 def scorecard(made: Prepared, choices: Choices, method: str) -> Scorecard:
     """The numbers of one method's picks; density and radius are taken at the k of the slider for every method."""
-    params = _params(choices, method)
-    return _score(made.features.fingerprint, made, method, choices.budget, choices.seed, params, choices.params.n_neighbors)
+    asked = (made.features.fingerprint, made, method, choices.budget, choices.seed, _params(choices, method))
+    return _score(*asked, choices.near_duplicates, choices.params.n_neighbors)
 
 
 def selections(made: Prepared, choices: Choices, methods: list[str], trained: Selection | None) -> dict[str, Selection]:
@@ -280,3 +351,8 @@ def density_percentiles(made: Prepared, n_neighbors: int) -> np.ndarray:
 def density_peaks(made: Prepared, n_neighbors: int) -> np.ndarray:
     """(p,) rows of the local maxima of the density."""
     return _peaks(made.features.fingerprint, made, n_neighbors)
+
+
+def near_duplicates(made: Prepared, cosine: float) -> NearDuplicates:
+    """The groups of images that are alike from a cosine on."""
+    return _near_duplicates(made.features.fingerprint, made, cosine)

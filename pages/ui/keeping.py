@@ -13,12 +13,14 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
+from usl_core.projection.params import UmapParams
 from usl_core.read_only import read_only
-from usl_core.selection.usl import UslParams
+from usl_core.selection.usl_params import UslParams
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HASH: dict[str | type, Callable[[Any], Any]] = {
     UslParams: astuple,
+    UmapParams: astuple,
     str: lambda text: text.encode("utf-8", "surrogatepass"),  # names of folders need not be text
 }
 

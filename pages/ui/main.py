@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import nav, pressed, state, turns
+from pages.ui import nav, state
+from pages.ui.jobs import pressed
+from pages.ui.server import turns
 
 # Streamlit's captions reach a contrast of 4.2, its white on the accent of the dark theme 2.4; small print needs 4.5 (WCAG AA).
 STYLE = """
+.st-key-header { margin-top: -1rem; }
 [data-testid='stCaptionContainer'] { color: inherit; opacity: .85; }
 [data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primary'] p { color: light-dark(#FFFFFF, #12171E); }
 a.usl-file, a.usl-file:visited { display: inline-block; padding: .35rem .75rem; border: 1px solid; border-radius: 6px;
@@ -17,7 +20,7 @@ a.usl-file:hover, a.usl-file:focus-visible { border-color: light-dark(#0F62A8, #
 def sidebar() -> None:
     """The controls that all pages share. Made here, they are the same controls on every page; made on each page, they would
     forget on the way to the next what a link had set."""
-    from pages.ui import controls
+    from pages.ui.sidebar import controls
 
     state.choose(controls.sidebar())
 
@@ -26,8 +29,11 @@ with turns.taken():
     # An emoji: a file would load numpy and Pillow first; without any, Streamlit fetches the icon of the menu from the network.
     st.set_page_config(page_title="USL Explorer", page_icon="🔷", layout="wide")
     page = st.navigation(list(nav.pages().values()))
-    st.html(f"<style>{STYLE}</style>")
     state.mend_address()
+    st.title(
+        nav.question(page), anchor=False
+    )  # first of all: it needs no data, and for style and fields the browser fetches more
+    st.html(f"<style>{STYLE}</style>")
     state.carry()
     is_home = page.url_path == ""
     if not is_home:

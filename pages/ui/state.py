@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from urllib.parse import quote
 
 import streamlit as st
 
+from . import settled
+
 if TYPE_CHECKING:  # every page begins here; what computes is loaded when the heading is on screen
-    from usl_core.palette import ThemeName
-    from usl_core.selection.usl import UslParams
+    from usl_core.figures.palette import ThemeName
+    from usl_core.projection.params import UmapParams
+    from usl_core.selection.usl_params import UslParams
     from usl_core.uslt.params import UsltParams
 
 ColourBy = Literal["density", "cluster", "class", "pick frequency"]
 MapMethod = Literal["umap", "pca"]
 
 DEFAULT_DATA = "digits"
-SPLIT_MARK = "~"
-"""Between the name of a data set and that of the split of it that is looked at."""
+SPLIT_MARK, SAMPLE_MARK = "~", "+"
+"""Between the name of a data set and that of the split of it that is looked at; and, before that, the sample."""
+_UNQUOTED = " "  # in names of splits; what else could not stand in an address is quoted
 DEFAULT_METHODS = ("random", "stratified", "usl")
+LEAST_ALIKE, USUALLY_ALIKE = 0.8, 0.99
+"""Cosines from which on images may be near-duplicates here, and are unless somebody says otherwise."""
 
 
 class Key:
@@ -28,6 +35,7 @@ class Key:
 
     DATA = "data"
     SPLIT = "split"
+    SAMPLE = "sample"
     ENCODER = "encoder"
     PIN = "pin"
     BUDGET = "m"
@@ -40,8 +48,13 @@ class Key:
     TOY = "toy"
     TOY_BUDGET = "toym"
     TOY_WEIGHT = "toylambda"
+    CHOOSE = "choose"
+    ENCODERS = "encoders"
+    OWN = "own"
     LEARN = "learn"
     LEARN_NAME = "lname"
+    ONE_OF_ALIKE = "one"
+    ALIKE = "alike"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +68,8 @@ class Choices:
         seed: of every method.
         params: of USL.
         uslt: of USL-T.
+        umap: of the map.
+        near_duplicates: the cosine from which on at most one of images that are alike may be picked; None: they all may.
     """
 
     data: str
@@ -63,10 +78,13 @@ class Choices:
     seed: int
     params: UslParams
     uslt: UsltParams
+    umap: UmapParams
+    near_duplicates: float | None = None
 
 
 _CHOICES = "choices"
-_CARRIED = {Key.DATA: DEFAULT_DATA, Key.SPLIT: "", Key.ENCODER: "", Key.PIN: ""}
+_TO_CHOOSE = "to-choose"
+_CARRIED = {Key.DATA: DEFAULT_DATA, Key.SPLIT: "", Key.SAMPLE: "", Key.ENCODER: "", Key.PIN: "", Key.ALIKE: ""}
 
 
 def choose(choices: Choices) -> None:
@@ -142,16 +160,29 @@ def carry() -> None:
     Streamlit binds widgets only, and what a list or a menu is bound to must be what it displays. These are therefore text
     fields that nobody sees or tabs to. Called once per run, before any page.
     """
+    if to_choose := st.session_state.pop(_TO_CHOOSE, None):
+        settled.put(to_choose)
+    settled.restore()
     with st.container(key="carried"):
         st.html("<style>.st-key-carried { display: none; }</style>")
         for key, default in _CARRIED.items():
             st.text_input(key, default, key=key, bind="query-params", max_chars=200)
+        settled.carry()
+
+
+def choose_now(values: Mapping[str, str]) -> NoReturn:
+    """Choose something in the middle of a page, by keys that `carry` carries; the page runs anew with it."""
+    st.session_state[_TO_CHOOSE] = dict(values)
+    st.rerun()
 
 
 def data() -> str:
-    """Name of the data set that is looked at, with its split if only one is; see `sources`."""
+    """Name of the data set that is looked at, with its sample and its split if only these are; see `sources`."""
     name: str = st.session_state.get(Key.DATA) or DEFAULT_DATA
-    return f"{name}{SPLIT_MARK}{split()}" if split() else name
+    if drawn := st.session_state.get(Key.SAMPLE):
+        n, _, seed = drawn.partition("-")
+        name = f"{name}{SAMPLE_MARK}{n}-{seed or 0}"
+    return f"{name}{SPLIT_MARK}{quote(split(), safe=_UNQUOTED)}" if split() else name
 
 
 def split() -> str:
@@ -159,17 +190,19 @@ def split() -> str:
     return st.session_state.get(Key.SPLIT) or ""
 
 
-def encoder() -> str:
-    """Full name of the encoder."""
-    return st.session_state.get(Key.ENCODER) or _usual_encoder()
+def alike() -> float:
+    """The cosine from which on images are near-duplicates, whether or not one of them at most may be picked."""
+    text = st.session_state.get(Key.ALIKE) or ""
+    try:
+        cosine = float(text)
+    except ValueError:
+        return USUALLY_ALIKE
+    return cosine if LEAST_ALIKE <= cosine <= 1 else USUALLY_ALIKE
 
 
-def _usual_encoder() -> str:
-    """That of the data at hand, as in `prepared.usual_encoder`, but a name that nobody knows raises no error here."""
-    from usl_core.demos import demo_cards
-    from usl_core.encoders import BUNDLED, default_encoder
-
-    return BUNDLED if data() in {card.name for card in demo_cards()} else default_encoder()
+def alike_from(cosine: float) -> None:
+    """Take images for near-duplicates from this cosine on; for callbacks."""
+    settled.put({Key.ALIKE: "" if cosine == USUALLY_ALIKE else f"{cosine:g}"})
 
 
 def pinned(n: int) -> int | None:
@@ -180,29 +213,25 @@ def pinned(n: int) -> int | None:
 
 def pin(row: int | None) -> None:
     """Pin an image, or none; for callbacks."""
-    st.session_state[Key.PIN] = "" if row is None else str(row)
+    settled.put({Key.PIN: "" if row is None else str(row)})
 
 
 def open_data(name: str) -> None:
     """Look at another data set; for callbacks. A pinned row would be another image there, and the name of an encoder is
     that of the images it learns from."""
-    st.session_state[Key.DATA] = name
-    st.session_state[Key.SPLIT] = st.session_state[Key.PIN] = st.session_state[Key.LEARN_NAME] = ""
+    settled.put({Key.DATA: name} | dict.fromkeys((Key.SAMPLE, Key.SPLIT, Key.PIN, Key.LEARN_NAME), ""))
 
 
 def use_split(name: str) -> None:
     """Look at one split of the data set, or, if empty, at all of it; for callbacks. Rows are numbered within a split."""
-    st.session_state[Key.SPLIT] = name
-    st.session_state[Key.PIN] = ""
+    settled.put({Key.SPLIT: name, Key.PIN: ""})
 
 
-def use_encoder(name: str) -> None:
-    """Look through another encoder; for callbacks. It may refuse other images, so rows would not fit either."""
-    st.session_state[Key.ENCODER] = "" if name == _usual_encoder() else name
-    st.session_state[Key.PIN] = ""
+def use_sample(n_files: int | None) -> None:
+    """Look at a uniform sample of that many files of the data set, or, if None, at all of it; for callbacks."""
+    settled.put({Key.SAMPLE: "" if n_files is None else str(n_files), Key.SPLIT: "", Key.PIN: ""})
 
 
 def assign(**values: Any) -> None:
     """Set choices by their keys; for callbacks."""
-    for key, value in values.items():
-        st.session_state[key] = value
+    settled.put(values)

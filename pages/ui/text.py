@@ -32,3 +32,8 @@ def plain(text: str, limit: int = 2000) -> str:
     shown = display_name(text, limit)
     indent = len(shown) - len(shown.lstrip(" "))  # four blanks would begin a block of code
     return "&#32;" * indent + _NOTHING.join(_PUNCTUATION.sub(r"\\\1", part) for part in _ACTS.split(shown[indent:]))
+
+
+def number_of(count: int, thing: str) -> str:
+    """`1 folder`, `1,200 folders`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,17 @@ def write_images(folder: Path, count: int, *, side: int = 24, seed: int = 0, nam
 
 
 def write_many(folder: Path, count: int, side: int = 280) -> None:
-    """Enough to keep an encoder busy for seconds: links to a few pictures that are slow to decode. No two folders hold the
-    same pictures, or the second would be encoded already."""
+    """Enough to keep an encoder busy for seconds: a few pictures that are slow to decode, with a number behind the end of each
+    file. No two files in any folder are the same, or the second would be encoded already."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(list(str(folder).encode()))
-    for at in range(8):
-        Image.fromarray(rng.integers(0, 255, (side, side, 3), dtype=np.uint8)).save(folder / f"{at:05d}.png")
-    for at in range(8, count):
-        os.link(folder / f"{at % 8:05d}.png", folder / f"{at:05d}.png")
+    pictures = []
+    for _ in range(8):
+        buffer = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (side, side, 3), dtype=np.uint8)).save(buffer, "PNG", compress_level=1)
+        pictures.append(buffer.getvalue())
+    for at in range(count):
+        (folder / f"{at:05d}.png").write_bytes(pictures[at % 8] + at.to_bytes(4, "big"))
 
 
 def open_compare(page: Page, address: str, query: str = "") -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import maps
-from usl_core.palette import METHOD_STYLE
+from usl_core.figures.palette import METHOD_STYLE
 
 N = 20_000
 rng = np.random.default_rng(0)

@@ -43,19 +43,29 @@ class Server:
         """Process ids of the jobs that it has running (Linux only)."""
         task = Path(f"/proc/{self.process.pid}/task")
         children = [int(pid) for thread in task.iterdir() for pid in (thread / "children").read_text().split()]
-        return [pid for pid in children if b"usl_core.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [pid for pid in children if b"usl_core.jobs.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def wait_until_idle(self) -> None:
         """Let the jobs of earlier tests end, so that a test may count its own."""
+        self.wait_for_workers(0)
+
+    def wait_for_workers(self, count: int) -> list[int]:
+        """The workers, once there are so many."""
         for _ in range(600):
-            if not self.workers():
-                return
+            if len(found := self.workers()) == count:
+                return found
             time.sleep(0.1)
-        raise AssertionError(f"these workers never ended: {self.workers()}")
+        raise AssertionError(f"there are never {count} workers: {self.workers()}")
 
 
 def _own_folders(cache: str) -> dict[str, str]:
-    return {"USL_CACHE_DIR": cache, "USL_ENCODERS_DIR": f"{cache}/encoders", "TORCH_HOME": f"{cache}/torch"}
+    return {
+        "USL_CACHE_DIR": cache,
+        "USL_ENCODERS_DIR": f"{cache}/encoders",
+        "USL_DATASETS_DIR": f"{cache}/datasets",
+        "TORCH_HOME": f"{cache}/torch",
+        "HF_HOME": f"{cache}/hub",
+    }
 
 
 _ports: list[int] = []
@@ -98,7 +108,7 @@ def running_app(
         server = subprocess.Popen(
             [*command, "--port", str(port)] if command else streamlit,
             cwd=folder,
-            env={**os.environ, **_own_folders(cache), **environment},
+            env={**os.environ, **_own_folders(cache), "USL_WARM_UP": "0", **environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

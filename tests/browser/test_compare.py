@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 import usl_core as usl
-from usl_core.images import open_image
+from usl_core.images.scan import open_image
 
 from .helpers import open_compare, picks, slider, wait_for_maps, wait_for_picks
 
@@ -92,7 +92,8 @@ def test_dragging_lambda_changes_only_usl_and_the_address(page, address):
 def test_keyboard_reaches_every_control(page, address):
     open_compare(page, address)
     reached = []
-    for _ in range(75):
+    while reached.count("Skip to main content") < 2:  # until the way round begins again
+        assert len(reached) < 300, reached
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(

@@ -160,6 +160,10 @@ def test_a_hostile_album_on_every_page(watched: Page, server: Server, album: Pat
     assert_inert(page)
     header = page.locator(".st-key-header")
     expect(header).to_contain_text(album.name)
+    page.get_by_text("Choose other images").click()
+    page.locator(".st-key-folder-list button").first.wait_for()
+    settle(page)
+    assert_inert(page)
     listed = [collapsed(text) for text in page.locator(".st-key-folder-list button").all_inner_texts()]
     assert {collapsed(name) for name in NAMES} <= {text.removeprefix("folder ") for text in listed}
 

@@ -40,6 +40,7 @@ def test_a_training_is_timed_watched_left_alone_and_gone_on_with(page: Page, ser
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     open_folder(page, server.address, album)
+    page.get_by_text(re.compile("About .* for these .* images on this machine.")).wait_for()
     page.get_by_text("Learn features from these images").click()
     page.get_by_text(re.compile("About .* on this machine: .* for each of 100 epochs")).wait_for()
     epochs = page.locator(".st-key-lepochs input")
@@ -82,7 +83,7 @@ def test_the_encoder_that_was_learned_encodes_and_selects(page: Page, server: Se
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
     button(page, "learn-choose").click()
     page.wait_for_url("**encoder=trained*tiny**")
-    expect(page.locator(".st-key-encoder-trained-tiny")).to_contain_text("Is chosen")
+    expect(page.locator(".st-key-next-step")).to_contain_text("trained:tiny")
     encode(page)
     page.get_by_role("link", name="Compare the methods").click()
     wait_for_maps(page)

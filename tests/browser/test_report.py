@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext
 
-from usl_core.cli import main
+from usl_core.cli.parser import main
 
 pytestmark = pytest.mark.browser
 

@@ -16,8 +16,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from pages.ui import guard, routes
-from usl_core.prepared import find_images
+from pages.ui import addresses
+from pages.ui.server import guard
+from usl_core.pipeline.prepared import find_images
 
 from .helpers import write_images
 from .server import Server, running_app
@@ -158,7 +159,7 @@ def test_images_that_turned_into_pipes_and_devices_hang_nobody(root: Path):
                 os.mkfifo(folder / path)
             else:
                 (folder / path).symlink_to("/dev/zero")
-        urls = [f"{mortal.address}/{routes.image_url('folder-00000000000000aa', digest)}" for digest in images.digests]
+        urls = [f"{mortal.address}/{addresses.image_url('folder-00000000000000aa', digest)}" for digest in images.digests]
         with ThreadPoolExecutor(len(urls)) as visitors:
             assert {status for status, _, _ in visitors.map(fetch, urls)} == {404}
         assert fetch(f"{mortal.address}/_stcore/health")[0] == 200

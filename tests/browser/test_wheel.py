@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -21,23 +22,43 @@ pytestmark = pytest.mark.browser
 BARE = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
 
 
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+
+
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory) -> Path:
+def wheel(tmp_path_factory) -> Path:
+    wheels = tmp_path_factory.mktemp("wheels")
+    subprocess.run([*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT)], check=True)
+    (built,) = wheels.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def programs(wheel, tmp_path_factory) -> Path:
     """Where the commands are: in a fresh environment that sees the packages of this one, and of ours only the wheel."""
-    wheels, fresh = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("fresh")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT)], check=True)
+    fresh = tmp_path_factory.mktemp("fresh")
     venv.create(fresh, with_pip=False)
     (site,) = (fresh / "lib").glob("python*/site-packages")
     (site / "outer.pth").write_text(sysconfig.get_path("purelib"))
-    (wheel,) = wheels.glob("*.whl")
     python = str(fresh / "bin" / "python")
-    subprocess.run([*pip, "--python", python, "install", "--no-deps", "--no-index", str(wheel)], check=True, env=BARE)
+    subprocess.run([*PIP, "--python", python, "install", "--no-deps", "--no-index", str(wheel)], check=True, env=BARE)
     return fresh / "bin"
 
 
 def run(command: Path, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([command, *arguments], cwd=folder, env=BARE, capture_output=True, text=True, timeout=120)
+
+
+def test_the_wheel_holds_what_users_need_and_nothing_else(wheel):
+    names = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
+    tops = {name.parts[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"usl_core", "usl_explorer"}
+    assert {name.parts[1] for name in names if name.parts[0] == "usl_explorer"} == {"app.py", "pages", "assets", ".streamlit"}
+    for folder in ("usl_core", "pages"):
+        ours = {path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"}
+        inside = ours if folder == "usl_core" else {Path("usl_explorer") / name for name in ours}
+        assert inside <= names
+    assert not [name for name in names if name.suffix in (".pyc", ".ipynb") or "__pycache__" in name.parts]
 
 
 def test_the_library_is_the_installed_one_and_typed(programs, tmp_path):

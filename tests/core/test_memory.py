@@ -48,7 +48,7 @@ def run(code: str) -> str:
 def test_the_default_encoder_holds_its_features_once():
     assert (
         run("""
-from usl_core.encoder_small import SmallEncoder
+from usl_core.encoders.small import SmallEncoder
 encoder = SmallEncoder("test", "mini", "none")
 size = encoder.shard_size
 limit(128 * 4 * N // 2**20 + 150)
@@ -62,11 +62,11 @@ print(values.shape, values[0, 0], values[size, 0], values[-1, -1] == (N - 1) // 
 def test_images_without_a_feature_vector_are_left_out_in_place():
     assert (
         run("""
-from usl_core.features import _without
+from usl_core.features.unit_rows import without
 values = np.ones((N, 128), np.float32)
 values[:, 0] = np.arange(N)
 limit(150)
-left = _without(values, [0, 5, 4095, 4096, N - 1])
+left = without(values, [0, 5, 4095, 4096, N - 1])
 print(left.shape, np.array_equal(left[:, 0], np.delete(np.arange(N), [0, 5, 4095, 4096, N - 1])), left[:, 1:].all())
 """)
         == "(999995, 128) True True"
@@ -76,11 +76,11 @@ print(left.shape, np.array_equal(left[:, 0], np.delete(np.arange(N), [0, 5, 4095
 def test_trustworthiness_of_a_million():
     assert float(
         run("""
-from usl_core import projection
-projection.TRUST_SAMPLE = 64
+from usl_core.projection import trust
+trust.TRUST_SAMPLE = 64
 x = unit(N, 4)
 limit(400)
-print(projection.trustworthiness(x, x[:, :2], n_neighbors=2))
+print(trust.trustworthiness(x, x[:, :2], n_neighbors=2))
 """)
     ) == pytest.approx(0.75, abs=0.2)
 
@@ -89,12 +89,15 @@ print(projection.trustworthiness(x, x[:, :2], n_neighbors=2))
 def test_a_crowd_among_a_million(crowd):
     assert (
         run(f"""
-from usl_core.neighbors import _search_crowd
+import faiss
+from usl_core.graph.search import margin, search_rows, unpacked
 x = unit(N, 16)
 x[:{crowd}] = x[0]
 limit(200)
-found = list(_search_crowd(x, np.arange(64), 4))
-print([ids.tolist() for ids, _ in found][:2], max(sq_dist.max() for _, sq_dist in found))
+found = list(search_rows(x, np.arange(64), 4, margin(x)))
+indices, distances = unpacked(np.concatenate([keys for _, keys in found]))
+order = np.argsort(np.concatenate([rows for rows, _ in found]))
+print(indices[order].tolist()[:2], distances.max())
 """)
         == "[[1, 2, 3, 4], [0, 2, 3, 4]] 0.0"
     )
@@ -116,7 +119,7 @@ print(np.abs(np.linalg.norm(unit_rows(x)[::1000], axis=1) - 1).max() < 1e-6)
 def test_principal_components_of_a_million():
     assert (
         run("""
-from usl_core.projection import _pca
+from usl_core.projection.project import _pca
 x = np.broadcast_to(np.arange(64, dtype=np.float32), (N, 64)).copy()
 limit(150)
 print(_pca(x).shape)
@@ -128,7 +131,7 @@ print(_pca(x).shape)
 def test_the_mean_image_among_a_million_others_is_told_by_few_of_them():
     assert (
         run("""
-from usl_core.encoders import _sample, FIT_ON
+from usl_core.encoders.pixels import _sample, FIT_ON
 wanted = np.linspace(0, N - 1, FIT_ON).round().astype(int)
 def raw():
     for at in range(0, N, 1024):

@@ -8,11 +8,11 @@ from typing import Literal
 
 import pytest
 
-from usl_core.cli_options import add_parameters
-from usl_core.command_text import select_command
+from usl_core.cli.options import add_parameters
+from usl_core.export.command_text import select_command
 from usl_core.parameters import declared, parameter
 from usl_core.pretrain.params import PretrainParams
-from usl_core.selection.usl import UslParams
+from usl_core.selection.usl_params import UslParams
 from usl_core.uslt.params import UsltParams
 
 

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 import usl_core as usl
-from usl_core.demos import load_demo
-from usl_core.prepared import load_prepared, prepare
+from usl_core.cache.store import Store
+from usl_core.demos.bundled import load_demo
+from usl_core.demos.toys import toys
+from usl_core.explain.rounds import rounds_of
+from usl_core.pipeline.prepared import load_prepared, prepare
 from usl_core.read_only import arrays_in, read_only
-from usl_core.rounds import rounds_of
-from usl_core.store import Store
-from usl_core.toy_sets import toys
 
 
 def writable(thing: object) -> list[np.ndarray]:

@@ -14,17 +14,18 @@ import pytest
 import torch
 from PIL import Image
 
+from usl_core import arithmetic, find_neighbors
 from usl_core.arithmetic import blas_threads, torch_threads
-from usl_core.cli import main
+from usl_core.cli.parser import main
 
 SCRIPT = """
 import json, sys
 from pathlib import Path
 import numpy as np
 import usl_core as usl
-from usl_core.cli import main
+from usl_core.cli.parser import main
 from usl_core.pretrain.knn_probe import probe_sample
-from usl_core.store import fingerprint
+from usl_core.cache.store import fingerprint
 from usl_core.types import Neighbors
 from usl_core.uslt.params import UsltParams
 from usl_core.uslt.train import train_uslt
@@ -40,7 +41,7 @@ found = {
     "USL-T": fingerprint(dict(training.state), last.picks, last.clusters, last.confidence, last.loss, last.assignment_entropy),
     "graph": (lambda graph: fingerprint(graph.indices, graph.distances))(usl.find_neighbors(x[:3000], 20)),
     "k-means": (lambda made: fingerprint(made.labels, made.centroids))(usl.kmeans(x[:5000], 40)),
-    "USL": fingerprint(usl.select(x[:3000], 40, "usl").indices),
+    "USL": (lambda picks: fingerprint(picks.indices, picks.scores))(usl.select(x[:3000], 40, "usl")),
 }
 for encoder in ("pixels:pca", "bundled:mini"):
     features = usl.encode(folder, encoder, cache_dir=out / "cache")
@@ -58,7 +59,7 @@ def folder(tmp_path_factory) -> Path:
     """Pictures of waves; one is broken, so that batches are not all full."""
     root = tmp_path_factory.mktemp("waves")
     rng = np.random.default_rng(0)
-    for at in range(600):
+    for at in range(250):
         ramp = np.linspace(0, rng.uniform(1, 20), 32)
         waves = 127 + 60 * np.sin(ramp[:, None] + rng.uniform(0, 2) * ramp) + rng.normal(0, 20, (32, 32))
         Image.fromarray(waves.clip(0, 255).astype(np.uint8)).save(root / f"{at:03d}.png")
@@ -96,6 +97,13 @@ def test_a_recorded_run_repeats_on_another_number_of_threads(outs, tmp_path, cap
     assert len(capsys.readouterr().out.splitlines()) == 8
 
 
+def test_tests_that_run_at_once_share_the_cores():
+    at_once = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    with blas_threads(1):
+        numbers = [torch.get_num_threads(), *(number for _, number in arithmetic._BLAS._own.values())]
+    assert max(numbers) * at_once <= max(os.cpu_count() or 1, at_once)
+
+
 def test_a_number_that_is_held_counts_for_all_and_is_given_back():
     before = torch.get_num_threads()
     with torch_threads(3), blas_threads(3):
@@ -107,6 +115,73 @@ def test_a_number_that_is_held_counts_for_all_and_is_given_back():
             raise ValueError("enough")
         assert torch.get_num_threads() == 3
     assert torch.get_num_threads() == before
+
+
+def test_the_libraries_are_looked_for_again_once_there_are_new_modules(monkeypatch):
+    def libraries() -> object:
+        with blas_threads(1):
+            return arithmetic._BLAS._libraries()
+
+    before = libraries()
+    assert libraries() is before
+    monkeypatch.setitem(sys.modules, "a module that brings one", arithmetic)
+    assert libraries() is not before
+
+
+def test_every_thread_may_hold_a_number_after_any_other():
+    """Not only the first one that did, as threadpoolctl has it."""
+    seen: list[list[int]] = []
+
+    def hold() -> None:
+        with blas_threads(1):
+            seen.append([library.num_threads for library in arithmetic._BLAS._libraries()])
+
+    with blas_threads(2):
+        pass
+    thread = threading.Thread(target=hold)
+    thread.start()
+    thread.join()
+    hold()
+    assert seen[0]
+    assert all(number == 1 for of in seen for number in of)
+
+
+def test_modules_that_another_thread_imports_meanwhile_do_no_harm(monkeypatch):
+    class Importing(str):
+        """A module's name, beside which another is imported as soon as anybody looks at it."""
+
+        __slots__ = ()
+
+        def startswith(self, *_: object) -> bool:
+            monkeypatch.setitem(sys.modules, f"imported meanwhile {len(sys.modules)}", arithmetic)
+            return False
+
+    monkeypatch.setitem(sys.modules, Importing("looked at"), arithmetic)
+    n_modules = len(sys.modules)
+    with blas_threads(1):
+        pass
+    assert len(sys.modules) == n_modules + 1
+
+
+class Library:
+    """A BLAS, as threadpoolctl has it."""
+
+    def __init__(self, filepath: str, num_threads: int) -> None:
+        self.filepath, self.num_threads = filepath, num_threads
+
+    def set_num_threads(self, count: int) -> None:
+        self.num_threads = count
+
+
+def test_a_library_that_comes_while_a_number_is_held_gets_its_own_back(monkeypatch):
+    loaded = [Library("numpy's", 4)]
+    monkeypatch.setattr(arithmetic._BLAS, "_libraries", lambda: loaded)
+    with blas_threads(2):
+        loaded.append(Library("scipy's", 8))
+        with blas_threads(1):
+            assert [library.num_threads for library in loaded] == [1, 1]
+        assert [library.num_threads for library in loaded] == [2, 2]
+    assert [library.num_threads for library in loaded] == [4, 8]
 
 
 def test_two_that_need_other_numbers_wait_for_one_another_and_two_of_the_same_do_not():
@@ -133,3 +208,32 @@ def test_two_that_need_other_numbers_wait_for_one_another_and_two_of_the_same_do
     workers[1].join(20)
     assert seen == [2, 3]
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("usual", [1, 3])
+def test_who_holds_blas_takes_no_threads_from_the_search(usual, monkeypatch):
+    """faiss's BLAS is built on OpenMP, so that its number is OpenMP's."""
+    import concurrent.futures as futures
+
+    import faiss
+
+    made: list[int] = []
+    real = futures.ThreadPoolExecutor
+
+    def pool(n_threads, *rest):
+        made.append(n_threads)
+        return real(n_threads, *rest)
+
+    monkeypatch.setattr(futures, "ThreadPoolExecutor", pool)
+    before = faiss.omp_get_max_threads()
+    x = np.random.default_rng(0).normal(size=(50, 4))
+    try:
+        faiss.omp_set_num_threads(usual)
+        find_neighbors(x, 3)
+        with blas_threads(1), blas_threads(1):
+            assert arithmetic.openmp_threads() == usual
+            find_neighbors(x, 3)
+        assert arithmetic.openmp_threads() == usual
+    finally:
+        faiss.omp_set_num_threads(before)
+    assert made == [usual, usual]

@@ -16,8 +16,9 @@ from PIL import Image
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import folders, sources
-from pages.ui.job_pool import pool
+from pages.ui.access import folders, sources, upload_meter, uploads
+from pages.ui.jobs.pool import pool
+from pages.ui.maps.arrays import STORE
 
 MAIN = str(Path(__file__).resolve().parents[2] / "pages" / "ui" / "main.py")
 
@@ -37,6 +38,15 @@ def _own_pool() -> Iterator[None]:
     yield
     pool().close()
     pool.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_uploads() -> Iterator[None]:
+    """No test sees another's uploads."""
+    yield
+    uploads.close()
+    uploads.uploads.cache_clear()
+    upload_meter.meter.cache_clear()
 
 
 @pytest.fixture
@@ -156,3 +166,16 @@ def write_images(folder: Path, count: int, *, seed: int = 0, names: list[str] | 
 def name_of(folder: Path) -> str:
     """What the folder is called in addresses."""
     return sources.name_of(folder)
+
+
+def rebuilt(told: dict[str, Any]) -> np.ndarray:
+    """The coordinates as the script computes them, in its words: low + (65536 * coarse + fine) * step, rounded to float32."""
+    coarse, fine = (np.frombuffer(STORE.find(told[part]), dtype=np.uint16).reshape(-1, 2) for part in ("coarse", "fine"))
+    found = np.empty(coarse.shape, dtype=np.float32)
+    for axis in (0, 1):
+        position = 65536.0 * coarse[:, axis] + fine[:, axis]
+        found[:, axis] = told["low"][axis] + position * told["step"][axis]
+    if told["rows"]:
+        rows = np.frombuffer(STORE.find(told["rows"]), dtype=np.int32)
+        found[rows] = np.frombuffer(STORE.find(told["exact"]), dtype=np.float32).reshape(-1, 2)
+    return found

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from pages.ui.job_pool import JobPool
-from pages.ui.job_state import Job
+from pages.ui.jobs.pool import JobPool
+from pages.ui.jobs.state import Job
 
 # What the pool starts here instead of the real worker; it speaks the same protocol. The task names what it does.
 WORKER = r"""

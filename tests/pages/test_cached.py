@@ -9,18 +9,27 @@ from typing import Any
 import pytest
 
 import usl_core as usl
-from pages.ui import cached, idea
+from pages.ui import cached
 from pages.ui.state import Choices
+from pages.ui.views import idea
 from tests.core.test_read_only import writable
-from usl_core import artefacts
-from usl_core.prepared import Prepared, find_images, prepare
+from usl_core.pipeline import artefacts
+from usl_core.pipeline.prepared import Prepared, find_images, prepare
+from usl_core.projection.params import UmapParams
+from usl_core.projection.project import Drawn
 from usl_core.read_only import arrays_in
 from usl_core.uslt.params import UsltParams
 
 from .conftest import name_of, write_images
 
 CHOICES = Choices(
-    data="digits", encoder="bundled:mini", budget=6, seed=0, params=usl.UslParams(), uslt=UsltParams(n_epochs=2, n_views=0)
+    data="digits",
+    encoder="bundled:mini",
+    budget=6,
+    seed=0,
+    params=usl.UslParams(),
+    uslt=UsltParams(n_epochs=2, n_views=0),
+    umap=UmapParams(),
 )
 
 
@@ -45,14 +54,20 @@ def results(made: Prepared) -> dict[str, Any]:
     record.train(made.neighbors, None)
     training = cached.training(record)
     assert training is not None
+    narrow = UmapParams(n_neighbors=3, min_dist=0.5)
+    artefacts.load_or_draw_map(made.features, made.neighbors, "umap", narrow)
+    drawn = cached.umap(made, narrow)
+    assert drawn is not None
     return {
         "_images": cached.images("digits"),
         "_prepared": made,
         "_clusters": cached._clusters(*of, 6, 0, params.kmeans_init, params.kmeans_iterations),
         "_select": [
-            cached._select(*of, method, 6, 0, params if method == "usl" else None) for method in ("usl", "random", "stratified")
+            cached._select(*of, method, 6, 0, params if method == "usl" else None, alike)
+            for method in ("usl", "random", "stratified")
+            for alike in (None, 0.98)
         ],
-        "_score": cached._score(*of, "usl", 6, 0, params, 20),
+        "_score": cached._score(*of, "usl", 6, 0, params, None, 20),
         "_radius": cached._radius(*of, 20),
         "_percentiles": cached.density_percentiles(made, 20),
         "_peaks": cached.density_peaks(made, 20),
@@ -63,7 +78,10 @@ def results(made: Prepared) -> dict[str, Any]:
         "_step_scores": cached.steps(made, CHOICES)[1],
         "toy": [cached.toy("moons"), idea.steps("moons", 5, 1.0), idea.steps()],
         "_training": training,
-        "_trained_scores": cached.trained(made, record, training, 20),
+        "_trained_scores": cached.trained(made, record, training, 20, 0.98),
+        "_may_be_picked": cached.may_be_picked(made, record, 0.98),
+        "_umap": drawn,
+        "_near_duplicates": cached.near_duplicates(made, 0.98),
     }
 
 
@@ -98,7 +116,7 @@ def test_a_map_that_was_drawn_elsewhere_is_found(root, monkeypatch):
     album = write_images(root / "album", 12)
     made = prepare(str(album), "pixels:pca")
     assert cached.prepared(name_of(album), "pixels:pca").umap is None
-    monkeypatch.setattr(artefacts, "project", lambda features, *given: features.values[:, :2].copy())
+    monkeypatch.setattr(artefacts, "draw", lambda features, *given, **rest: Drawn(xy=features.values[:, :2].copy()))
     artefacts.load_or_draw_map(made.features, made.neighbors, "umap")
     found = cached.prepared(name_of(album), "pixels:pca")
     assert found.umap is not None

@@ -10,11 +10,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pages.ui import folders, jobs, routes
-from pages.ui.guard import MIDDLEWARE
-from pages.ui.job_pool import pool
-from usl_core.image_subsets import with_split
-from usl_core.prepared import prepare
+from pages.ui import addresses
+from pages.ui.access import folders
+from pages.ui.jobs import work
+from pages.ui.jobs.pool import pool
+from pages.ui.server import routes
+from pages.ui.server.guard import MIDDLEWARE
+from usl_core.images.subsets import with_split
+from usl_core.pipeline.prepared import prepare
 
 from .conftest import App, name_of, write_images
 
@@ -60,12 +63,12 @@ def test_what_is_closed_is_closed_on_every_way(app: App, client: TestClient, alb
     deadline = time.monotonic() + 60
     while pool().find("closed").active and time.monotonic() < deadline:
         time.sleep(0.05)
-    asked = [routes.file_url(job.id), *offers, routes.image_url(name, made.images.digests[0])]
-    asked += [url(name, made).format(row=1) for url in (routes.row_url, routes.words_url)]
+    asked = [addresses.file_url(job.id), *offers, addresses.image_url(name, made.images.digests[0])]
+    asked += [url(name, made).format(row=1) for url in (addresses.row_url, addresses.words_url)]
     assert [client.get(f"/{path}").status_code for path in asked] == [200] * len(asked)
     close(album, monkeypatch)
     assert [client.get(f"/{path}").status_code for path in asked] == [404] * len(asked)
-    jobs.start("closed scan", "scan", {"source": str(album)}, purpose="asked")
+    work.start("closed scan", "scan", {"source": str(album)}, purpose="asked")
     assert pool().find("closed scan") is None
     for page in ("data", "compare", "density", "diversity", "uslt"):
         app.go(page)
@@ -76,11 +79,11 @@ def test_what_is_closed_is_closed_on_every_way(app: App, client: TestClient, alb
 
 def test_jobs_read_within_the_folders_of_today(album: Path):
     for source, expected in ((str(album), [str(album.parent)]), (with_split(str(album), "train"), [str(album.parent)])):
-        jobs.start(
+        work.start(
             f"look {source}", "archive", {"source": source, "encoder": "x", "indices": [0], "out": "{out}"}, purpose="asked"
         )
         assert pool()._entries[f"look {source}"].arguments["within"] == expected
-    jobs.start(
+    work.start(
         "look demo",
         "archive",
         {"source": "demo:digits", "encoder": "bundled:mini", "indices": [0], "out": "{out}"},

@@ -15,17 +15,19 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import usl_core as usl
-from pages.ui import cached, jobs, routes, scores
-from pages.ui.controls import METHOD_OF
-from pages.ui.job_pool import pool
-from pages.ui.maps.arrays import STORE
-from usl_core.command_text import compare_command, select_command
-from usl_core.export import picks_csv
-from usl_core.metrics import METRICS
-from usl_core.palette import method_style
-from usl_core.prepared import find_images, prepare
+from pages.ui import cached
+from pages.ui.jobs import work
+from pages.ui.jobs.pool import pool
+from pages.ui.parts import scores
+from pages.ui.server import routes
+from pages.ui.sidebar.controls import METHOD_OF
+from usl_core.evaluation.metrics import METRICS
+from usl_core.export.command_text import compare_command, select_command
+from usl_core.export.files import picks_csv
+from usl_core.figures.palette import method_style
+from usl_core.pipeline.prepared import find_images, prepare
 
-from .conftest import name_of, write_images
+from .conftest import name_of, rebuilt, write_images
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_it_opens_on_the_demo(app, digits):
     open_compare(app).fine()
     assert app.heading == "Which method would I trust?"
     assert "1,797 images" in app.text
-    assert "drawn with UMAP seed 0, trustworthiness 0.99" in app.plain
+    assert "drawn with UMAP, 15 neighbours, min_dist 0.8, seed 0, trustworthiness 0.985" in app.plain
     for method in ("random", "stratified", "usl"):
         assert app.picks(method_style(method).label) == expected(digits, method)
 
@@ -76,8 +78,7 @@ def test_colours_and_maps(app, digits, colour, drawn):
     assert channel["kind"] == ("quantity" if colour == "density" else "category")
     if colour == "class":
         assert channel["names"] == list(digits.images.class_names)
-    drawn_at = STORE.find(shown["xy"])
-    assert drawn_at == np.asarray(digits.maps[drawn.lower()], dtype=np.float32).tobytes()
+    np.testing.assert_array_equal(rebuilt(shown["xy"]), digits.maps[drawn.lower()])
 
 
 def test_galleries_name_file_class_density_and_cluster(app, digits):
@@ -292,8 +293,8 @@ def test_moving_a_control_recomputes_only_what_depends_on_it(app, digits, monkey
             return real(*given, **more)
 
         monkeypatch.setattr(cached.usl, name, counted)
-    monkeypatch.setattr("usl_core.neighbors.find_neighbors", lambda *a, **k: pytest.fail("searched again"))
-    monkeypatch.setattr("usl_core.artefacts.find_neighbors", lambda *a, **k: pytest.fail("searched again"))
+    monkeypatch.setattr("usl_core.graph.neighbors.find_neighbors", lambda *a, **k: pytest.fail("searched again"))
+    monkeypatch.setattr("usl_core.pipeline.artefacts.find_neighbors", lambda *a, **k: pytest.fail("searched again"))
     open_compare(app, m="31", seed="2").fine()
     assert sorted(call for call in calls if call.startswith("select")) == ["select random", "select stratified", "select usl"]
     assert calls.count("kmeans") == 1
@@ -386,13 +387,13 @@ def test_umap_takes_the_place_of_pca_and_is_then_on_disk(app, root):
     assert "drawn with PCA" in app.fine().plain
     assert [key for key in pool()._entries if key.startswith("map ")]
     app.until_done().fine()
-    assert "drawn with UMAP seed 0" in app.plain
+    assert "drawn with UMAP, 15 neighbours, min_dist" in app.plain
     app.widget("button_group", "map").set_value("PCA").run()
     assert "drawn with PCA" in app.fine().plain
     pool.cache_clear()
     cached._prepared.clear()
     fresh = open_compare(type(app)(), data=name, m="6").fine()
-    assert "drawn with UMAP seed 0" in fresh.plain, "a new server finds it"
+    assert "drawn with UMAP, 15 neighbours, min_dist" in fresh.plain, "a new server finds it"
 
 
 def test_offered_files_follow_the_page_and_go_with_the_session(app, digits):
@@ -477,7 +478,7 @@ def test_a_crash_of_a_job_is_a_sentence_and_the_page_lives(app, root, monkeypatc
     assert "its process ended with exit status 1" in app.plain
     assert len(app.picks("USL")) == 5
     monkeypatch.undo()
-    monkeypatch.setattr(jobs, "pool", pool)
+    monkeypatch.setattr(work, "pool", pool)
     app.press("start archive").until_done()
 
 

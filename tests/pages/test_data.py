@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 
 import usl_core as usl
-from pages.ui import cache_size, folders, pick_data
-from pages.ui.inventory import PER_PAGE
-from pages.ui.job_pool import pool
-from usl_core import encoders as core_encoders
-from usl_core.demos import demo_cards
-from usl_core.prepared import find_images, prepare
-from usl_core.store import Store
+from pages.ui.access import folders
+from pages.ui.data import cache_size, pick
+from pages.ui.data.inventory import PER_PAGE
+from pages.ui.jobs.pool import pool
+from usl_core.cache.store import Store
+from usl_core.demos.bundled import demo_cards
+from usl_core.encoders import registry as core_encoders
+from usl_core.pipeline.prepared import find_images, prepare
 
 from .conftest import name_of, write_images
 
@@ -90,7 +91,7 @@ def test_a_folder_is_scanned_encoded_and_ready(app, root):
     (root / "album" / "dogs" / "broken.jpg").write_bytes(b"no picture")
     (root / "album" / "dogs" / "copy.png").write_bytes((root / "album" / "cats" / "000.png").read_bytes())
     app.open("data").fine()
-    app.widget("text_input", pick_data._FIELD).set_value(str(root / "album")).run()
+    app.widget("text_input", pick._FIELD).set_value(str(root / "album")).run()
     app.press("use-folder")
     assert app.test.query_params["data"].startswith("folder-")
     assert str(root) not in str(app.test.query_params)
@@ -153,15 +154,15 @@ def test_a_folder_that_vanished_is_named(app, root):
 @pytest.mark.parametrize("typed", ["/etc", "../..", "~root/../..", "/nowhere/at/all", "\0", "", "x" * 5000])
 def test_what_is_typed_and_refused_stays_to_be_mended(app, root, typed):
     app.open("data")
-    app.widget("text_input", pick_data._FIELD).set_value(typed).run()
+    app.widget("text_input", pick._FIELD).set_value(typed).run()
     assert not app.test.exception
     assert len(app.test.error) == 1
-    assert app.widget("text_input", pick_data._FIELD).value == typed
+    assert app.widget("text_input", pick._FIELD).value == typed
 
 
 def test_a_folder_that_does_not_exist_cannot_be_used(app, root):
     app.open("data")
-    app.widget("text_input", pick_data._FIELD).set_value(str(root / "nothing")).run()
+    app.widget("text_input", pick._FIELD).set_value(str(root / "nothing")).run()
     app.press("use-folder")
     assert "does not exist" in app.plain
     assert app.test.query_params.get("data") is None
@@ -174,7 +175,7 @@ def test_the_browser_of_folders_goes_in_and_out_and_not_beyond(app, root):
     assert labels["enter-0"] == "album"
     app.press("enter-0").fine()
     assert states(app)["enter-0"] == "deep"
-    assert app.widget("text_input", pick_data._FIELD).value == str(root / "album")
+    assert app.widget("text_input", pick._FIELD).value == str(root / "album")
     app.press("enter-0").fine()
     assert "2 image files right here" in app.plain
     app.press("trail-0").fine()
@@ -239,8 +240,10 @@ def test_without_classes_it_says_how_to_have_some(app, root):
     assert not app.test.get("plotly_chart")
 
 
-def test_every_encoder_is_a_card_with_its_facts(app):
+def test_every_encoder_is_in_the_table_with_its_facts(app):
     app.open("data").fine()
+    assert "encoder-pixels:pca" not in app.keys("button"), "it is folded"
+    app.open("data", encoders="true").fine()
     for card in core_encoders.encoder_cards():
         assert card.name in app.plain
         assert card.training in app.plain
@@ -301,7 +304,7 @@ def test_a_folder_whose_name_is_no_text_can_be_looked_into(app, root):
     at = next(number for number, label in enumerate(labels) if "caf" in label)
     app.test.button[at].click().run()
     app.fine()
-    assert "1 subfolders" in app.plain
+    assert "1 subfolder," in app.plain
     next(button for button in app.test.button if button.label.startswith("inner")).click().run()
     app.fine()
     app.press("use-folder").fine()

@@ -35,7 +35,7 @@ def test_peaks_tails_and_agreement_follow_k(app, digits, k):
 
 def test_the_k_slider_moves_the_page_without_a_new_search(app, digits, monkeypatch):
     app.open("density").fine()
-    monkeypatch.setattr("usl_core.neighbors.find_neighbors", lambda *a, **k: pytest.fail("searched again"))
+    monkeypatch.setattr("usl_core.graph.neighbors.find_neighbors", lambda *a, **k: pytest.fail("searched again"))
     app.widget("slider", "k").set_value(33).run()
     assert rows(app.fine(), "Density peaks, the densest first") == usl.density_peaks(digits.neighbors, 33)[:24].tolist()
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 import usl_core as usl
-from usl_core.prepared import load_prepared
-from usl_core.steps import steps_to_usl
+from usl_core.explain.steps import steps_to_usl
+from usl_core.pipeline.prepared import load_prepared
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import folders
+from pages.ui.access import folders
 from usl_core.errors import UslError
 
 

@@ -10,7 +10,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket
 
-from pages.ui import guard, routes
+from pages.ui import addresses
+from pages.ui.server import guard, routes
 
 HERE = "127.0.0.1:8501"
 SECURE = {name.lower() for name in guard.HEADERS}
@@ -119,7 +120,7 @@ def test_other_methods_are_refused(client, path, method):
     ],
     ids=lambda given: repr(given)[:40],
 )
-@pytest.mark.parametrize("path", ["/api/image/digits/small/0", "/api/file/x", routes.image_url("digits", "0" * 32)])
+@pytest.mark.parametrize("path", ["/api/image/digits/small/0", "/api/file/x", addresses.image_url("digits", "0" * 32)])
 def test_odd_headers_do_no_harm(client, path, headers):
     answer = client.get(path, headers=headers)
     assert answer.status_code == 404

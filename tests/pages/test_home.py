@@ -9,8 +9,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from pages.ui import folders, idea
-from usl_core.toy_sets import load_toy, toy_steps, toys
+from pages.ui.access import folders
+from pages.ui.views import idea
+from usl_core.demos.toys import load_toy, toy_steps, toys
 
 
 def pictures(app) -> list[ElementTree.Element]:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import job_child
-from pages.ui.job_child import Child, Outcome
-from pages.ui.job_pool import JobPool
-from usl_core import worker
+from pages.ui.jobs import child as job_child
+from pages.ui.jobs.child import Child, Outcome
+from pages.ui.jobs.pool import JobPool
+from usl_core.jobs import worker
 
 from .job_helpers import command, ended, known, running, until
 
@@ -293,7 +293,7 @@ def test_a_process_that_cannot_be_started_fails_its_job_and_no_other(error, brok
 
 
 def test_a_program_that_is_not_there_fails_its_job(tmp_path):
-    pool = JobPool(command=(str(tmp_path / "python"), "-m", "usl_core.worker"))
+    pool = JobPool(command=(str(tmp_path / "python"), "-m", "usl_core.jobs.worker"))
     pool.start("a", "quick", {}, "me")
     assert "No such file" in ended(pool, "a").error
     pool.close()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import job_folder
-from pages.ui.job_folder import LOCK, PREFIX, JobFolder
+from pages.ui.jobs import folder as job_folder
+from pages.ui.jobs.folder import LOCK, PREFIX, JobFolder
 
 from .job_helpers import WORKER, until
 
@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVER = f"""
 import sys, time, uvicorn
 from starlette.applications import Starlette
-from pages.ui import job_pool
-from pages.ui.lifespan import lifespan
+from pages.ui.jobs import pool as job_pool
+from pages.ui.server.lifespan import lifespan
 from pages.ui.threads import share_cores
 share_cores()
 made = job_pool.pool()

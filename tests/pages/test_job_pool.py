@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import job_pool
-from pages.ui.job_pool import JobPool
+from pages.ui.jobs import pool as job_pool
+from pages.ui.jobs.pool import JobPool
 
 from .job_helpers import command, ended, known, process_of, running, until
 

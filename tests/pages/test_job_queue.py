@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import job_child, job_pool, job_queue
-from pages.ui.job_pool import JobPool
-from pages.ui.job_queue import Entry, next_to_start, to_make_room, unwanted
-from pages.ui.job_state import Job, Purpose, Status, stronger
+from pages.ui.jobs import child as job_child
+from pages.ui.jobs import pool as job_pool
+from pages.ui.jobs import queue as job_queue
+from pages.ui.jobs.pool import JobPool
+from pages.ui.jobs.queue import Entry, next_to_start, to_make_room, unwanted
+from pages.ui.jobs.state import Job, Purpose, Status, stronger
 
 from .job_helpers import command, ended, known, process_of, running, until
 
@@ -301,7 +303,7 @@ def test_who_presses_the_button_of_background_work_has_asked_for_it(pool, alive,
 def test_background_work_has_a_low_priority(quick, alive):
     told = """
 import json, os, sys
-from usl_core import worker
+from usl_core.jobs import worker
 worker.TASKS = {"nice": lambda on_progress: {"nice": os.nice(0)}}
 worker.main()
 """

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import job_child, jobs
-from pages.ui.job_pool import pool
-from pages.ui.job_state import Job
-from usl_core.prepared import prepare
-from usl_core.store import default_cache_dir
+from pages.ui.data import costs
+from pages.ui.jobs import child as job_child
+from pages.ui.jobs import work
+from pages.ui.jobs.pool import pool
+from pages.ui.jobs.state import Job
+from usl_core.cache.store import default_cache_dir
+from usl_core.pipeline.prepared import prepare
 
 from .conftest import App, name_of, write_images
 from .job_helpers import command
@@ -22,8 +24,9 @@ from .job_helpers import command
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
-    """The processes that were started."""
+    """The processes that were started, but for what encoding would cost, which the page measures when it likes."""
     found, real = [], subprocess.Popen
+    monkeypatch.setattr(costs, "line", lambda *of: None)
 
     def start(*given: object, **named: object) -> subprocess.Popen:
         found.append(real(*given, **named))
@@ -185,7 +188,7 @@ def test_a_map_that_was_drawn_before_the_cache_was_cleared_can_be_drawn_again(ap
 
 
 def test_scores_over_seeds_whose_process_was_killed_can_be_tried_again(app, monkeypatch):
-    monkeypatch.setattr(jobs, "_STILL", 0.0)
+    monkeypatch.setattr(work, "_STILL", 0.0)
     monkeypatch.setattr(pool(), "_command", command("import os; os.kill(os.getpid(), 9)"))
     app.open("compare").fine().until_done().fine()
     while not [key for key in pool()._entries if key.startswith("seeds")]:
@@ -193,7 +196,7 @@ def test_scores_over_seeds_whose_process_was_killed_can_be_tried_again(app, monk
     app.until_done().fine()
     assert "its process was killed" in app.plain
     (again,) = [key for key in app.keys("button") if key.startswith("start seeds")]
-    monkeypatch.setattr(pool(), "_command", (sys.executable, "-m", "usl_core.worker"))
+    monkeypatch.setattr(pool(), "_command", (sys.executable, "-m", "usl_core.jobs.worker"))
     app.press(again).until_done().fine()
     assert job_of("seeds").status == "done"
     assert job_of("seeds").purpose == "background"

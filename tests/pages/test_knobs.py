@@ -6,14 +6,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import usl_core as usl
-from pages.ui import controls, knobs
+from pages.ui.sidebar import controls, knobs
 from usl_core.parameters import declared
 
 
 def made_up() -> None:
     import streamlit as st
 
-    from pages.ui import knobs
+    from pages.ui.sidebar import knobs
     from tests.core.test_parameters import MoreParams
 
     advanced = knobs.controls(MoreParams, main=False, high={"hops": 7})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pages.ui import folders
+from pages.ui.access import folders
 from pages.ui.state import Key
-from usl_core.encoder_trained import trained_cards
-from usl_core.prepared import find_images
+from usl_core.encoders.trained import trained_cards
+from usl_core.pipeline.prepared import find_images
 
 from .conftest import name_of, unescaped, write_images
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,11 +13,17 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import usl_core as usl
-from pages.ui import maps, routes
+from pages.ui import addresses, maps
 from pages.ui.maps.arrays import STORE, UNKNOWN, ArrayStore, category_codes, from_ranges, quantity_codes, to_ranges
 from pages.ui.maps.content import MAX_PANELS, check, payload, scale_of
+from pages.ui.maps.coordinates import Coordinates, split
+from pages.ui.server import guard, routes
 from usl_core.errors import UslError
-from usl_core.prepared import load_prepared
+from usl_core.figures.categories import category_palette, places_on_map
+from usl_core.figures.framing import map_fill, map_frame
+from usl_core.pipeline.prepared import load_prepared
+
+from .conftest import rebuilt
 
 N = 12
 XY = np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32)
@@ -28,7 +35,7 @@ PANEL = maps.Panel(title="USL, 2 picks", method="usl", picks=[3, 1], clusters=np
 
 @pytest.fixture
 def client() -> TestClient:
-    app = Starlette(routes=list(routes.ROUTES), middleware=list(routes.MIDDLEWARE))
+    app = Starlette(routes=list(routes.ROUTES), middleware=list(guard.MIDDLEWARE))
     return TestClient(app, base_url="http://127.0.0.1")
 
 
@@ -128,12 +135,57 @@ def test_nothing_selected_is_no_error():
     assert from_ranges([], 10).tolist() == []
 
 
+# ---------------------------------------------------------------- coordinates
+
+
+FLOAT = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(st.tuples(FLOAT, FLOAT), min_size=1, max_size=50))
+def test_coordinates_of_any_size_come_back_bit_by_bit(points: list[tuple[float, float]]):
+    xy = np.array(points, dtype=np.float32)
+    assert np.array_equal(rebuilt(Coordinates(STORE).tell(xy)), xy)
+
+
+def test_many_coordinates_come_back_and_nearly_all_by_the_formula():
+    xy = np.random.default_rng(0).normal(3, 1, size=(100_000, 2)).astype(np.float32)
+    places = split(xy)
+    assert np.array_equal(rebuilt(Coordinates(STORE).tell(xy)), xy)
+    assert len(places.rows) < 0.01 * len(xy)
+    assert places.coarse.nbytes + places.fine.nbytes == xy.nbytes
+
+
+def test_the_first_half_alone_is_right_to_a_65536th_of_the_extent():
+    xy = np.random.default_rng(0).uniform(-5, 9, size=(10_000, 2)).astype(np.float32)
+    places = split(xy)
+    about = np.array(places.low) + (65536.0 * places.coarse + 32768) * np.array(places.step)
+    assert (np.abs(about - xy) <= 14 / 65536).all()
+
+
+def test_points_on_one_spot_and_on_a_line_have_coordinates():
+    for xy in (np.full((5, 2), 2.5, dtype=np.float32), np.column_stack([np.arange(5.0), np.zeros(5)]).astype(np.float32)):
+        assert np.array_equal(rebuilt(Coordinates(STORE).tell(xy)), xy)
+
+
+def test_coordinates_are_told_again_as_they_were_and_offered_again_when_they_are_gone():
+    store = ArrayStore(1000)
+    coordinates = Coordinates(store)
+    told = coordinates.tell(XY)
+    assert coordinates.tell(XY.copy()) is told
+    store.clear()
+    assert coordinates.tell(XY) == told
+    assert store.find(told["coarse"]) is not None
+    assert coordinates.tell(XY + 1)["low"] != told["low"]
+
+
 # ---------------------------------------------------------------- what is told
 
 
 def test_a_whole_map_is_told_by_digests_and_rows():
     told = payload(BACKGROUND, [PANEL], [HEIGHT, KIND], "height", theme="dark")
-    assert np.array_equal(np.frombuffer(STORE.find(told["xy"]), dtype=np.float32).reshape(-1, 2), XY)
+    assert np.array_equal(rebuilt(told["xy"]), XY)
+    assert told["xy"]["frame"] == map_frame(XY).tolist()
+    assert told["xy"]["fill"] == map_fill(XY, map_frame(XY))
     height, kind = told["channels"]
     assert (height["low"], height["high"], height["below"], height["above"]) == (0, 5.5, False, False)
     assert np.array_equal(np.frombuffer(STORE.find(kind["codes"]), dtype=np.uint16), np.arange(N) % 3)
@@ -141,7 +193,18 @@ def test_a_whole_map_is_told_by_digests_and_rows():
     (panel,) = told["panels"]
     assert (panel["picks"], panel["clusters"]) == ([3, 1], [0, 1])
     assert np.frombuffer(STORE.find(panel["peaks"]), dtype=np.int32).tolist() == [4]
+    assert panel["clustering"] is None
+    (own,) = payload(BACKGROUND, [changed(clustering=KIND.values)], [HEIGHT], "height", theme="dark")["panels"]
+    assert own["clustering"] == kind["codes"], "the same array travels once"
     assert told["look"]["name"] == "dark"
+
+
+def test_pictures_are_offered_where_there_are_some():
+    assert payload(BACKGROUND, [PANEL], [HEIGHT], "height", theme="dark")["atlas"] is None
+    made = load_prepared("demo:digits")
+    url = addresses.atlas_url("digits", made)
+    told = payload(maps.Background(xy=XY, version="v", atlas=url), [PANEL], [HEIGHT], "height", theme="dark")
+    assert told["atlas"].count("{side}") == told["atlas"].count("{rows}") == 1
 
 
 def test_a_quantity_beyond_its_scale_says_so_and_an_unknown_one_has_a_scale():
@@ -157,6 +220,30 @@ def test_many_categories_travel_without_their_names():
     assert told["names"] is None
     assert told["count"] == 30
     assert len(STORE.find(told["places"])) == 30
+    assert json.loads(STORE.find(told["listed"])) == [f"class {at}" for at in range(30)], "but are there to be fetched"
+
+
+def test_a_map_tells_the_colours_that_figures_have():
+    """As many as there are ids, up to the largest: by it alone browser and figures choose between few colours and many."""
+    rng = np.random.default_rng(0)
+    background = maps.Background(xy=rng.normal(size=(400, 2)).astype(np.float32), version="v1")
+    for count in (1, 20, 21, 48, 60):
+        ids = rng.permutation(np.arange(400) % count)
+        channel = maps.Channel(name="cluster", values=ids, categorical=True)
+        told = payload(background, [maps.Panel(title="A")], [channel], "cluster", theme="dark")
+        (told_channel,), look = told["channels"], told["look"]
+        palette = look[told_channel["palette"]]
+        worn = [palette[place] for place in STORE.find(told_channel["places"])]
+        assert tuple(palette) == category_palette(count, "dark")
+        assert worn == [palette[place] for place in places_on_map(background.xy, ids, count)]
+        assert told_channel["sharing"] == ("60 share 48 colours, neighbours never the same" if count == 60 else "")
+        assert told_channel["listed"] is None
+
+
+def test_no_category_at_all_is_no_mistake():
+    nothing = maps.Channel(name="class", values=np.full(N, -1), categorical=True)
+    (told,) = payload(BACKGROUND, [PANEL], [nothing], "class", theme="light")["channels"]
+    assert (told["count"], told["sharing"], told["palette"]) == (0, "", "few")
 
 
 def changed(**parts: object) -> maps.Panel:
@@ -182,6 +269,7 @@ def changed(**parts: object) -> maps.Panel:
         (BACKGROUND, [changed(picks=[N])], [HEIGHT], "height", "picks of panel 'A'"),
         (BACKGROUND, [changed(peaks=[-1])], [HEIGHT], "height", "peaks of panel 'A'"),
         (BACKGROUND, [changed(clusters=np.array([0, 1]))], [HEIGHT], "height", "clusters of 2"),
+        (BACKGROUND, [changed(clustering=np.zeros(N - 1, dtype=int))], [HEIGHT], "height", "clustering of panel A"),
         (BACKGROUND, [changed(arrows=np.array([[0, N]]))], [HEIGHT], "height", "arrows of panel 'A'"),
     ],
 )
@@ -208,7 +296,7 @@ def test_arrays_are_served_as_they_are_and_for_ever(client):
 def test_words_are_those_of_the_image(client):
     demo = usl.load_demo("digits")
     made = load_prepared("demo:digits")
-    answer = client.get("/" + routes.words_url("digits", made).replace("{row}", "7"))
+    answer = client.get("/" + addresses.words_url("digits", made).replace("{row}", "7"))
     assert answer.json() == {"file": demo.images.paths[7], "class": demo.images.class_names[demo.images.labels[7]]}
 
 
@@ -247,7 +335,7 @@ def test_what_is_guessed_is_not_found(client, path: str):
 def test_a_foreign_host_gets_nothing(client, kind: str):
     path = {
         "array": f"api/array/{STORE.offer(XY)}",
-        "words": routes.words_url("digits", load_prepared("demo:digits")).replace("{row}", "7"),
+        "words": addresses.words_url("digits", load_prepared("demo:digits")).replace("{row}", "7"),
         "script": maps.script_url(),
     }[kind]
     assert client.get("/" + path).status_code == 200

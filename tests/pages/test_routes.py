@@ -18,20 +18,23 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.testclient import TestClient
 
 import usl_core as usl
-from pages.ui import folders, routes, served, sources
-from pages.ui.job_pool import pool
-from usl_core import images as usl_images
-from usl_core import prepared
-from usl_core.image_records import remember_images
-from usl_core.prepared import find_images, load_prepared, prepare
-from usl_core.store import Store, default_cache_dir
+from pages.ui import addresses
+from pages.ui.access import folders, sources
+from pages.ui.jobs.pool import pool
+from pages.ui.server import guard, routes
+from pages.ui.server import pictures as served
+from usl_core.cache.store import Store, default_cache_dir
+from usl_core.images import scan as usl_images
+from usl_core.images.records import remember_images
+from usl_core.pipeline import prepared
+from usl_core.pipeline.prepared import find_images, load_prepared, prepare
 
-DEMO_IMAGE = routes.image_url("digits", usl.load_demo("digits").images.digests[0])
+DEMO_IMAGE = addresses.image_url("digits", usl.load_demo("digits").images.digests[0])
 
 
 @pytest.fixture
 def client() -> TestClient:
-    app = Starlette(routes=list(routes.ROUTES), middleware=list(routes.MIDDLEWARE))
+    app = Starlette(routes=list(routes.ROUTES), middleware=list(guard.MIDDLEWARE))
     return TestClient(app, base_url="http://127.0.0.1")
 
 
@@ -57,7 +60,7 @@ def test_a_thumbnail_is_small_re_encoded_and_without_metadata(client, album):
     images = find_images(str(album))
     name = sources.name_of(album)
     for size, side in served.SIZES.items():
-        answer = get(client, routes.image_url(name, images.digests[2], size))
+        answer = get(client, addresses.image_url(name, images.digests[2], size))
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "image/jpeg"
         with Image.open(io.BytesIO(answer.content)) as picture:
@@ -71,9 +74,9 @@ def test_a_thumbnail_is_small_re_encoded_and_without_metadata(client, album):
 def test_rows_of_the_map_show_the_same_images(client, album):
     made = prepare(str(album))
     name = sources.name_of(album)
-    url = routes.row_url(name, made)
+    url = addresses.row_url(name, made)
     for row in (0, 5):
-        by_digest = get(client, routes.image_url(name, made.images.digests[row]))
+        by_digest = get(client, addresses.image_url(name, made.images.digests[row]))
         assert get(client, url.format(row=row)).content == by_digest.content
     assert get(client, url.format(row=6)).status_code == 404
     assert get(client, url.replace(made.features.fingerprint, "0" * 32).format(row=0)).status_code == 404
@@ -84,8 +87,8 @@ def test_demos_need_no_folder(client, monkeypatch):
     monkeypatch.setenv(folders.ENV_READ_ONLY, "1")
     made = load_prepared("demo:digits")
     assert made is not None
-    assert get(client, routes.image_url("digits", made.images.digests[0])).status_code == 200
-    assert get(client, routes.row_url("digits", made).format(row=3)).status_code == 200
+    assert get(client, addresses.image_url("digits", made.images.digests[0])).status_code == 200
+    assert get(client, addresses.row_url("digits", made).format(row=3)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,7 @@ def test_what_is_unknown_is_404_and_tells_nothing(client, path):
 
 def test_a_folder_that_was_never_scanned_has_no_images(client, album):
     name = sources.name_of(album)
-    assert get(client, routes.image_url(name, "0" * 32)).status_code == 404
+    assert get(client, addresses.image_url(name, "0" * 32)).status_code == 404
 
 
 def test_an_image_that_is_gone_or_changed_is_404(client, album):
@@ -126,18 +129,18 @@ def test_an_image_that_is_gone_or_changed_is_404(client, album):
     (album / images.paths[0]).unlink()
     (album / images.paths[1]).write_bytes((album / images.paths[2]).read_bytes())
     for row in (0, 1):
-        assert get(client, routes.image_url(name, images.digests[row])).status_code == 404
-    assert get(client, routes.image_url(name, images.digests[2])).status_code == 200
+        assert get(client, addresses.image_url(name, images.digests[row])).status_code == 404
+    assert get(client, addresses.image_url(name, images.digests[2])).status_code == 200
 
 
 def test_after_a_new_scan_the_new_images_are_served(client, album):
     name = sources.name_of(album)
     first = find_images(str(album))
-    assert get(client, routes.image_url(name, first.digests[0])).status_code == 200
+    assert get(client, addresses.image_url(name, first.digests[0])).status_code == 200
     Image.new("RGB", (20, 20), "red").save(album / "new.png")
     second = find_images(str(album))
     (new,) = set(second.digests) - set(first.digests)
-    assert get(client, routes.image_url(name, new)).status_code == 200
+    assert get(client, addresses.image_url(name, new)).status_code == 200
 
 
 def test_a_swapped_file_never_leaks_what_it_links_to(client, album, tmp_path):
@@ -148,7 +151,7 @@ def test_a_swapped_file_never_leaks_what_it_links_to(client, album, tmp_path):
     name = sources.name_of(album)
     (album / images.paths[0]).unlink()
     (album / images.paths[0]).symlink_to(secret)
-    assert get(client, routes.image_url(name, images.digests[0])).status_code == 404
+    assert get(client, addresses.image_url(name, images.digests[0])).status_code == 404
 
 
 def test_folders_outside_the_roots_are_not_served_although_they_are_known(client, album, monkeypatch, tmp_path):
@@ -157,7 +160,7 @@ def test_folders_outside_the_roots_are_not_served_although_they_are_known(client
     name = sources.name_of(album)
     (tmp_path / "other").mkdir()
     monkeypatch.setenv(folders.ENV_ROOTS, str(tmp_path / "other"))
-    assert get(client, routes.image_url(name, images.digests[0])).status_code == 404
+    assert get(client, addresses.image_url(name, images.digests[0])).status_code == 404
 
 
 def test_a_link_is_not_served_once_its_place_is_closed(client, album, monkeypatch, tmp_path):
@@ -168,8 +171,8 @@ def test_a_link_is_not_served_once_its_place_is_closed(client, album, monkeypatc
     monkeypatch.setenv(folders.ENV_ROOTS, both)
     made = prepare(str(album), within=folders.roots())
     name, row = sources.name_of(album), made.images.paths.index("link.png")
-    urls = [routes.image_url(name, made.images.digests[row], size) for size in served.SIZES]
-    urls.append(routes.row_url(name, made).format(row=row))
+    urls = [addresses.image_url(name, made.images.digests[row], size) for size in served.SIZES]
+    urls.append(addresses.row_url(name, made).format(row=row))
     for roots, status in ((both, 200), (str(album.parent), 404), (both, 200), (str(tmp_path.resolve() / "second"), 404)):
         monkeypatch.setenv(folders.ENV_ROOTS, roots)
         assert [get(client, url).status_code for url in urls] == [status] * 3
@@ -181,7 +184,7 @@ def test_finished_files_are_sent_as_attachments(client):
     deadline = time.monotonic() + 60
     while pool().find("routes-test").active and time.monotonic() < deadline:
         time.sleep(0.05)
-    answer = get(client, routes.file_url(job.id))
+    answer = get(client, addresses.file_url(job.id))
     assert answer.status_code == 200
     assert answer.headers["content-disposition"].startswith("attachment")
     assert "picks.zip" in answer.headers["content-disposition"]
@@ -189,7 +192,7 @@ def test_finished_files_are_sent_as_attachments(client):
     path = pool().file_of(job.id)
     assert path is not None
     path.unlink()
-    assert get(client, routes.file_url(job.id)).status_code == 404
+    assert get(client, addresses.file_url(job.id)).status_code == 404
 
 
 def test_every_answer_carries_the_headers(client):
@@ -216,9 +219,9 @@ def test_this_machine_is_answered(client):
 
 
 def test_more_hosts_can_be_allowed(monkeypatch):
-    monkeypatch.setenv(routes.ENV_ALLOWED_HOSTS, " demo.example , ")
-    assert routes.allowed_hosts() == ["127.0.0.1", "localhost", "demo.example"]
-    app = Starlette(routes=routes.ROUTES, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=routes.allowed_hosts())])
+    monkeypatch.setenv(guard.ENV_ALLOWED_HOSTS, " demo.example , ")
+    assert guard.allowed_hosts() == ["127.0.0.1", "localhost", "demo.example"]
+    app = Starlette(routes=routes.ROUTES, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=guard.allowed_hosts())])
     assert TestClient(app, base_url="http://demo.example").get("/" + DEMO_IMAGE).status_code == 200
 
 
@@ -229,7 +232,7 @@ def test_nothing_can_be_written(client, method):
 
 def test_made_up_rows_load_nothing_and_drive_nothing_out(client, album, monkeypatch):
     made = prepare(str(album))
-    url = routes.row_url(sources.name_of(album), made)
+    url = addresses.row_url(sources.name_of(album), made)
     assert get(client, url.format(row=0)).status_code == 200
     loaded: list[str] = []
     for module, name in (
@@ -259,7 +262,7 @@ def test_made_up_rows_load_nothing_and_drive_nothing_out(client, album, monkeypa
 def test_what_is_missing_for_a_moment_is_found_afterwards(client, album):
     name = sources.name_of(album)
     made = prepare(str(album))
-    image, row = routes.image_url(name, made.images.digests[0]), routes.row_url(name, made).format(row=0)
+    image, row = addresses.image_url(name, made.images.digests[0]), addresses.row_url(name, made).format(row=0)
     entries = default_cache_dir()
     for kind in ("image-sets", "features"):
         (entries / kind).rename(entries / f"{kind} elsewhere")
@@ -272,7 +275,7 @@ def test_what_is_missing_for_a_moment_is_found_afterwards(client, album):
 
 def test_many_requests_for_one_damaged_image_read_it_once_at_a_time(client, album, monkeypatch):
     images = find_images(str(album))
-    url = routes.image_url(sources.name_of(album), images.digests[0])
+    url = addresses.image_url(sources.name_of(album), images.digests[0])
     (album / images.paths[0]).write_bytes(b"no picture")
     reading, most = [], []
 
@@ -305,11 +308,11 @@ def test_a_file_can_be_taken_in_parts(client):
     deadline = time.monotonic() + 60
     while pool().find("routes-parts").active and time.monotonic() < deadline:
         time.sleep(0.05)
-    whole = get(client, routes.file_url(job.id)).content
-    part = get(client, routes.file_url(job.id), range="bytes=2-5")
+    whole = get(client, addresses.file_url(job.id)).content
+    part = get(client, addresses.file_url(job.id), range="bytes=2-5")
     assert (part.status_code, part.content) == (206, whole[2:6])
     for odd, status in (("bytes=9999999-", 416), ("bytes=x", 400), ("pages=1", 400)):
-        answer = get(client, routes.file_url(job.id), range=odd)
+        answer = get(client, addresses.file_url(job.id), range=odd)
         assert answer.status_code == status
         assert answer.headers["x-content-type-options"] == "nosniff"
-    assert client.head("/" + routes.file_url(job.id)).headers["content-length"] == str(len(whole))
+    assert client.head("/" + addresses.file_url(job.id)).headers["content-length"] == str(len(whole))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import folders, sources
+from pages.ui.access import folders, sources
+from usl_core.cache.store import default_cache_dir
 from usl_core.errors import UslError
-from usl_core.store import default_cache_dir
 
 
 @pytest.fixture

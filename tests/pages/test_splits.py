@@ -8,10 +8,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pages.ui import routes, served, sources
+from pages.ui import addresses
+from pages.ui.access import sources
+from pages.ui.server import pictures as served
+from pages.ui.server import routes
 from usl_core.errors import UslError
-from usl_core.image_subsets import with_split
-from usl_core.prepared import find_images, known_images, prepare, prepared_fingerprint
+from usl_core.images.subsets import with_split
+from usl_core.pipeline.prepared import find_images, known_images, prepare, prepared_fingerprint
 
 from .conftest import name_of, write_images
 
@@ -68,7 +71,7 @@ def test_a_link_to_a_split_opens_it_everywhere(app, album):
 
 
 def test_another_data_set_forgets_the_split(app, album):
-    app.open("data", data=name_of(album), split="val").fine()
+    app.open("data", data=name_of(album), split="val", choose="true").fine()
     app.press("open-digits").fine()
     assert "split" not in app.test.query_params
     assert "Images 1,797" in app.text
@@ -120,7 +123,7 @@ def test_a_picture_that_became_a_pipe_or_a_device_is_answered(root):
         (folder / f"{at:03d}.png").unlink()
         replace(folder / f"{at:03d}.png")
     client = TestClient(Starlette(routes=list(routes.ROUTES)), base_url="http://127.0.0.1")
-    answers = [client.get("/" + routes.image_url(name_of(folder), digest)).status_code for digest in images.digests]
+    answers = [client.get("/" + addresses.image_url(name_of(folder), digest)).status_code for digest in images.digests]
     assert answers == [404, 404, 200]
 
 

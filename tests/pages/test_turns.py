@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import turns
-from pages.ui.turns import Turns
+from pages.ui.server import turns
+from pages.ui.server.turns import Turns
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREVER = 600.0

@@ -7,10 +7,10 @@ import time
 import pytest
 
 import usl_core as usl
-from pages.ui.job_pool import pool
+from pages.ui.jobs.pool import pool
 from pages.ui.maps.arrays import STORE, category_codes
+from usl_core.features.views import views_key
 from usl_core.uslt.records import TrainingRecord
-from usl_core.views import views_key
 
 from .conftest import App, name_of, write_images
 

@@ -19,6 +19,10 @@ from .locks import FILE
 
 PARTIAL = ".partial"
 """Ends the kind of what is not finished; below it a key holds numbered entries instead of one."""
+INDEX = "vectors.sqlite"
+INDEX_LOGS = tuple(f"{INDEX}-{end}" for end in ("wal", "shm", "journal"))
+INDEX_ASIDE = f"{INDEX}.damaged"
+"""The files of an index, see `index`; the last is one that was found damaged."""
 _KIND = re.compile(r"[a-z][a-z0-9_-]*")
 _KEY = re.compile(r"[0-9a-f]{16,64}")
 _SCRATCH = re.compile(r"\.[^.-]{1,8}-(?:([0-9a-f]{6})([0-9a-f]{10})|[a-z0-9_]{8})(-old)?")
@@ -59,23 +63,28 @@ class Contents:
     Args:
         items: the entries.
         scratch: bytes in what is being written, or was left by a writer that was killed.
+        index: bytes in the index of the vectors; it goes with no entry and shrinks with them.
         other: bytes in anything else; never removed, and not counted against the limit.
     """
 
     items: tuple[Item, ...]
     scratch: int
+    index: int
     other: int
 
     @property
     def size(self) -> int:
         """In bytes, without what is not the cache's: files of others push no entry out."""
-        return sum(item.size for item in self.items) + self.scratch
+        return sum(item.size for item in self.items) + self.scratch + self.index
 
 
 def look_through(root: Path) -> Contents:
     """Ask the size of every file below `root`; what vanishes meanwhile does not count."""
-    items, scratch, other = [], 0, 0
+    items, scratch, index, other = [], 0, 0, 0
     for kind in _children(root):
+        if kind.name in (INDEX, *INDEX_LOGS, INDEX_ASIDE) and kind.is_file(follow_symlinks=False):
+            index += _size(kind)
+            continue
         if not kind.is_dir(follow_symlinks=False) or not _KIND.fullmatch(kind.name.removesuffix(PARTIAL)):
             other += _size(kind) if kind.name != FILE else 0
             continue
@@ -86,7 +95,19 @@ def look_through(root: Path) -> Contents:
                 items.append(item)
             else:
                 other += _size(child)
-    return Contents(items=tuple(items), scratch=scratch, other=other)
+    return Contents(items=tuple(items), scratch=scratch, index=index, other=other)
+
+
+def keys_of(root: Path, kind: str) -> list[str]:
+    """Keys of the finished entries of a kind, by name; nothing is asked about them."""
+    return [
+        child.name for child in _children(root / kind) if _KEY.fullmatch(child.name) and child.is_dir(follow_symlinks=False)
+    ]
+
+
+def find_item(root: Path, kind: str, key: str) -> Item | None:
+    """One finished entry, or None if there is none, or something else in its place."""
+    return next((_item(kind, child) for child in _children(root / kind) if child.name == key), None)
 
 
 def _item(kind: str, child: os.DirEntry[str]) -> Item | None:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -64,7 +64,7 @@ class _Summed:
 
 
 def read_entry(
-    folder: Path, version: int, watch: Callable[[np.ndarray], None] | None = None, *, arrays: bool = True
+    folder: Path, version: int, watch: Callable[[np.ndarray], None] | None = None, *, names: Collection[str] | None = None
 ) -> Entry | None:
     """The entry in a folder, or None if it is of another version.
 
@@ -72,7 +72,7 @@ def read_entry(
         folder: of the entry.
         version: of the format.
         watch: told of every array that holds memory, before anything is made of it.
-        arrays: whether they are wanted; the metadata alone are read from one small file.
+        names: of the arrays that are wanted; None: all. The metadata alone are read from one small file.
 
     Raises:
         Damaged: it is not what was written, or incomplete.
@@ -84,8 +84,10 @@ def read_entry(
             raise Damaged(f"{META} was changed")
         if document["format"] != version:
             return None
-        listed = document["arrays"].items() if arrays else ()
-        return Entry({name: _read_array(folder / f"{name}.npy", watch, **facts) for name, facts in listed}, document["meta"])
+        listed = document["arrays"]
+        wanted = listed if names is None else [name for name in listed if name in names]
+        arrays = {name: _read_array(folder / f"{name}.npy", watch, **listed[name]) for name in wanted}
+        return Entry(arrays, document["meta"])
     except FileNotFoundError as error:
         raise Damaged(f"{Path(error.filename).name} is missing") from error
     except (IsADirectoryError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

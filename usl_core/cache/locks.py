@@ -190,10 +190,10 @@ def _lock(fd: int, how: str, name: str) -> bool | None:
     """Whether it could be done; None where there are no locks."""
     if sys.platform != "linux":
         return None
-    at = int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) >> 2
+    offset = int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) >> 2
     kind = {"shared": _SHARED, "exclusive": _EXCLUSIVE, "none": _NONE}[how]
     try:
-        fcntl.fcntl(fd, _SET, struct.pack("hhqqi4x", kind, os.SEEK_SET, at, 1, 0))
+        fcntl.fcntl(fd, _SET, struct.pack("hhqqi4x", kind, os.SEEK_SET, offset, 1, 0))
     except OSError as error:
         if error.errno in _TAKEN:
             return False

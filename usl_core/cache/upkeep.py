@@ -14,6 +14,7 @@ import shutil
 import threading
 import time
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ..errors import UslError
 from . import locks
 from .contents import PARTIAL, Item, look_through, new_scratch, scratch_below, written_here
 from .entries import META
+from .index import INDEXED, forget_removed
 from .placing import clear_away
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,11 @@ def limit_bytes() -> int | None:
 def use_name(path: Path, root: Path) -> str:
     """The lock of who uses an entry."""
     return f"use {path.relative_to(root).as_posix()}"
+
+
+def pinned(root: Path, kind: str, key: str) -> AbstractContextManager[bool]:
+    """Keep an entry, or the place of one that is to come, from being evicted; False if it is just being removed."""
+    return locks.uses(root).using(use_name(root / kind / key, root))
 
 
 def turn_name(key: str) -> str:
@@ -125,12 +132,16 @@ def keep_below(root: Path, limit: int) -> int:
     if evicting is None:
         return size
     try:
+        evicted = set()
         for item in by_worth(found.items):
             if size <= limit * (1 - _ROOM):
                 break
             if remove(root, item):
                 size -= item.size
+                evicted.add(item.kind)
                 log.info("evicted %s/%s, %s", item.kind, item.key, size_text(item.size))
+        if INDEXED in evicted:
+            forget_removed(root)
     finally:
         evicting.release()
     return size

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..encoder_trained import TrainedCard, check_name
-from ..store import fingerprint
+from ..cache.store import fingerprint
+from ..encoders.trained import TrainedCard, check_name
 from ..types import ImageSet, Progress
 from .knn_probe import probe_sample
 from .params import PretrainParams

@@ -68,14 +68,14 @@ def knn_accuracy(
     k = min(k, len(known))
     n_classes = 1 + max(int(known_labels.max()), int(asked_labels.max()))
     right = 0
-    for at in range(0, len(asked), _ROWS):
-        cosine = asked[at : at + _ROWS] @ known.T
+    for start in range(0, len(asked), _ROWS):
+        cosine = asked[start : start + _ROWS] @ known.T
         near = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
         weight = np.exp((np.take_along_axis(cosine, near, axis=1) - 1) / temperature)
         votes = np.zeros((len(near), n_classes))
         for row, (labels, weights) in enumerate(zip(known_labels[near], weight, strict=True)):
             votes[row] = np.bincount(labels, weights, n_classes)
-        right += int((votes.argmax(axis=1) == asked_labels[at : at + _ROWS]).sum())
+        right += int((votes.argmax(axis=1) == asked_labels[start : start + _ROWS]).sum())
     return right / len(asked)
 
 

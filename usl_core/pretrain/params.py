@@ -12,9 +12,6 @@ from ..validation import real_number, whole_number
 Method = Literal["simclr", "moco"]
 Backbone = Literal["mini", "resnet18-32"]
 
-METHODS = {"simclr": "SimCLR", "moco": "MoCo v2"}
-"""What they are called."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainParams:
@@ -23,7 +20,7 @@ class PretrainParams:
     Args:
         method: "simclr" (https://arxiv.org/abs/2002.05709): the other pictures of a batch are the negatives. "moco": MoCo v2
             (https://arxiv.org/abs/2003.04297), where they are a queue of earlier pictures as a slower network sees them.
-        backbone: a key of `encoder_small.SMALL_NETWORKS`.
+        backbone: a key of `encoders.small.SMALL_NETWORKS`.
         n_epochs: passes over the images, >= 1.
         batch_size: images per step, >= 2; each gives two views.
         learning_rate: of SGD with momentum 0.9 after the warm-up, in (0, 10]; falls to 0 along a cosine.

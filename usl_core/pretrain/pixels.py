@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoder_small import SIDE, small_pixels
+from ..encoders.small import SIDE, small_pixels
 from ..errors import UslError
-from ..images import open_image
+from ..images.scan import open_image
 from ..types import ImageSet, IntArray, Progress
 
 MOST = 200_000
@@ -45,10 +45,10 @@ def load_pixels(
     readable = np.zeros(len(asked), dtype=bool)
     causes: list[UslError] = []
 
-    def fill(at: int) -> None:
+    def fill(index: int) -> None:
         try:
-            pixels[at] = small_pixels(open_image(images, int(asked[at]), min_side=2 * SIDE))
-            readable[at] = True
+            pixels[index] = small_pixels(open_image(images, int(asked[index]), min_side=2 * SIDE))
+            readable[index] = True
         except UslError as error:
             causes.append(error)
 

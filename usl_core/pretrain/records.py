@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store import Store, fingerprint
+from ..cache.store import Store, fingerprint
+from ..training.checkpoints import Checkpoints
+from ..training.trainer import State
 from ..types import Progress
 from .params import PretrainParams
 from .train import Pretrained, pretrain
-from .trainer import PretrainReport, State
+from .trainer import PretrainReport
 
 KIND = "pretrain"
 ALGORITHM = 3  # a new number makes every kept epoch a miss
@@ -33,16 +35,11 @@ class PretrainRecord:
     def __init__(self, name: str, params: PretrainParams, seed: int = 0, cache_dir: Path | str | None = None) -> None:
         self.params, self.seed = params, seed
         self.key = fingerprint(KIND, ALGORITHM, name, dataclasses.asdict(params), seed)
-        self._store = Store(cache_dir)
-        self._epochs = self._store.shards(f"{KIND}-epochs", self.key)
-        self._states = self._store.shards(f"{KIND}-states", self.key)
+        self._checkpoints = Checkpoints(Store(cache_dir), KIND, self.key)
 
     def epochs(self, after: int = 0) -> list[PretrainReport]:
         """The reports of the epochs that are done, those after epoch `after`, up to the first that is missing."""
-        found: list[PretrainReport] = []
-        while (entry := self._epochs.load(after + len(found) + 1)) is not None:
-            found.append(PretrainReport(**entry.meta["report"]))
-        return found
+        return [PretrainReport(**known["report"]) for known in self._checkpoints.epochs(after)]
 
     def train(
         self,
@@ -62,17 +59,13 @@ class PretrainRecord:
         latest: dict[str, State] = {}
 
         def keep(report: PretrainReport) -> None:
-            # The report first: a state without its report could not be gone on from.
-            self._epochs.save(report.epoch, {}, {"report": dataclasses.asdict(report)})
-            self._states.save(report.epoch % 2, latest["state"])
+            self._checkpoints.save(report.epoch, latest["state"], {"report": dataclasses.asdict(report)})
             if on_epoch is not None:
                 on_epoch(report)
 
-        def waiting() -> None:
-            if on_progress is not None:
-                on_progress(0.0, "another process is at this training; this one waits for it")
-
-        with self._store.turn(self.key, waiting):
+        with self._checkpoints.turn(on_progress):
+            reports = self.epochs()
+            state = self._checkpoints.state(len(reports))
             return pretrain(
                 pixels,
                 self.params,
@@ -81,18 +74,10 @@ class PretrainRecord:
                 labels=labels,
                 on_epoch=keep,
                 on_progress=on_progress,
-                resume=self._resumable(),
+                resume=None if state is None else (reports, state),
                 on_state=lambda state: latest.update(state=state),
             )
 
     def forget(self) -> None:
         """Throw away what there is, so that the next training begins anew."""
-        self._epochs.discard()
-        self._states.discard()
-
-    def _resumable(self) -> tuple[list[PretrainReport], State] | None:
-        """The newest state that is intact and has all its reports; of two states one may have been cut off."""
-        reports = self.epochs()
-        states = [entry.arrays for slot in (0, 1) if (entry := self._states.load(slot)) is not None]
-        usable = [state for state in states if int(state["epoch"]) <= len(reports)]
-        return (reports, max(usable, key=lambda state: int(state["epoch"]))) if usable else None
+        self._checkpoints.discard()

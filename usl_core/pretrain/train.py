@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoder_trained import TrainedCard, export_encoder
+from ..encoders.small import METHODS
+from ..encoders.trained import TrainedCard, export_encoder
 from ..errors import UslError
+from ..training.loop import run_epochs
+from ..training.trainer import State
 from ..types import Progress
 from ..validation import class_ids, whole_number
 from .knn_probe import probe_sample
-from .params import METHODS, PretrainParams
-from .trainer import Diverged, Pretraining, PretrainReport, State, weights_of
+from .params import PretrainParams
+from .trainer import Pretraining, PretrainReport, weights_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,32 +81,21 @@ def pretrain(
     seed = whole_number(seed, "seed", 0)
     sample = probe_sample(len(x), None if labels is None else class_ids(labels, len(x)))
     trainer = Pretraining(x, params, seed, device, sample)
-    report: Progress = on_progress or (lambda fraction, note: None)
     history: list[PretrainReport] = []
-    state: State = {}
+    begun: State | None = None
     if resume is not None:
-        trainer.restore(resume[1])
-        history = [epoch for epoch in resume[0] if epoch.epoch <= trainer.epoch]
-        state = trainer.state()
-    notes: tuple[str, ...] = ()
-    while trainer.epoch < params.n_epochs:
-        done = trainer.epoch
-        try:
-            latest = trainer.run_epoch(lambda share, note: report((done + share) / params.n_epochs, note))  # noqa: B023
-        except Diverged as error:
-            if not history:
-                raise
-            notes = (f"{error}. The result is that of epoch {done}.",)
-            trainer.restore(state)
-            break
-        state = trainer.state()
-        history.append(latest)
+        begun = resume[1]
+        history = [report for report in resume[0] if report.epoch <= int(begun["epoch"])]
+
+    def remember(report: PretrainReport, state: State) -> None:
+        history.append(report)
         if on_state is not None:
             on_state(state)
         if on_epoch is not None:
-            on_epoch(latest)
+            on_epoch(report)
+
+    state, notes = run_epochs(trainer, state=begun, on_epoch=remember, on_progress=on_progress)
     last = trainer.fit_whitening()
-    report(1.0, f"{len(history)} epochs")
     return Pretrained(
         params=params,
         seed=seed,

@@ -66,7 +66,7 @@ def _recoloured(x: Tensor, drawn: Tensor) -> Tensor:
     weights = x.new_tensor(_LUMINANCE)
     changed = drawn[:, 0] < _CHANGED
     brightness, contrast, saturation = (
-        torch.where(changed, 1 + _JITTER * (2 * drawn[:, at] - 1), 1.0).view(-1, 1, 1) for at in (1, 2, 3)
+        torch.where(changed, 1 + _JITTER * (2 * drawn[:, column] - 1), 1.0).view(-1, 1, 1) for column in (1, 2, 3)
     )
     hue = torch.where(changed, 2 * math.pi * _HUE * (2 * drawn[:, 4] - 1), 0.0)
     saturation = saturation.where((drawn[:, 5] >= _GREY).view(-1, 1, 1), 0.0)

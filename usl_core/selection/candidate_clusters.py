@@ -58,32 +58,44 @@ def candidate_clusters(
     Returns:
         CandidateClusters with exactly `budget` clusters.
     """
-    ids, compact, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    ids, compact, sizes = _compacted(labels)
     choices = np.bincount(compact[eligible], minlength=len(ids))
     covered = np.zeros(len(ids), dtype=bool)
     covered[compact[labelled]] = True
     order = np.lexsort((ids, -sizes, covered))
-    chosen = ids[order[choices[order] > 0]][:budget]
-    missing = budget - len(chosen)
+    kept = ids[order[choices[order] > 0]][:budget]
+    missing = budget - len(kept)
     if missing:
         seeds = _farthest(values, compact, choices, eligible, missing)
         labels = labels.copy()
         labels[seeds] = ids[-1] + 1 + np.arange(missing)
-        chosen = np.concatenate([chosen, labels[seeds]])
-    chosen = np.sort(chosen)
+        kept = np.concatenate([kept, labels[seeds]])
+    kept = np.sort(kept)
     mask = np.zeros(len(labels), dtype=bool)
     mask[eligible] = True
-    slot = np.searchsorted(chosen, labels[eligible])
-    inside = chosen[np.minimum(slot, budget - 1)] == labels[eligible]
+    slot = np.searchsorted(kept, labels[eligible])
+    inside = kept[np.minimum(slot, budget - 1)] == labels[eligible]
     rows, slot = eligible[inside], slot[inside]
     members = rows[np.argsort(slot, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(slot, minlength=budget))[:-1]])
-    return CandidateClusters(labels, chosen, mask, members, starts, missing)
+    return CandidateClusters(labels, kept, mask, members, starts, missing)
+
+
+def _compacted(labels: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """The ids that occur, ascending, (n,) the place of each label among them, and how often each occurs."""
+    if labels.min() < 0 or labels.max() > 2 * len(labels):
+        ids, compact, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+        return ids, compact, sizes
+    counts = np.bincount(labels)  # as k-means numbers clusters; to sort the labels takes several times as long
+    ids = np.flatnonzero(counts)
+    place = np.zeros(len(counts), dtype=np.int64)
+    place[ids] = np.arange(len(ids))
+    return ids, place[labels], counts[ids]
 
 
 def _farthest(values: FloatArray, compact: IntArray, choices: IntArray, eligible: IntArray, count: int) -> IntArray:
     """`count` eligible rows far from their centroid, leaving every cluster at least one eligible row."""
-    from ..clustering import means
+    from ..clustering.kmeans import means
 
     centroids = means(values, compact, len(choices))
     sq_dist = sq_distances_of_pairs(values, eligible, centroids, compact[eligible])

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..density import DISTANCE_FLOOR
 from ..distances import blocks, sq_distances, squared_lengths
+from ..graph.density import DISTANCE_FLOOR
 from ..types import FloatArray, IntArray
 
 KEPT_ENTRIES = 1 << 24
@@ -100,7 +100,7 @@ class Penalty:
 
     def _chunks(self, picks: IntArray) -> Iterator[IntArray]:
         at_once = max(1, KEPT_ENTRIES // 2 // len(self._values))
-        return (picks[at : at + at_once] for at in range(0, len(picks), at_once))
+        return (picks[start : start + at_once] for start in range(0, len(picks), at_once))
 
     def _columns(self, picks: IntArray, *, spare_own: bool) -> NDArray[np.floating]:
         """(len(picks), n) what each pick adds to each image; 0 inside its own cluster with `spare_own`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..clustering import kmeans
+from ..clustering.kmeans import kmeans
 from ..types import FloatArray, IntArray, Selection
 from .context import SelectionContext
 

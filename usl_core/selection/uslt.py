@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..types import FloatArray, Selection
+from ..graph.copies import Candidates
+from ..graph.near_duplicates import candidates_of
+from ..types import FloatArray, IntArray, Neighbors, Selection
 from ..uslt.params import UsltParams
+from ..uslt.records import TrainingRecord
+from ..uslt.reports import most_confident
 from ..uslt.train import UsltTraining, train_uslt
 from .context import SelectionContext
 
@@ -38,8 +42,34 @@ def select_uslt(values: FloatArray, budget: int, params: UsltParams, *, seed: in
     return selection_of(training)
 
 
-def selection_of(training: UsltTraining) -> Selection:
-    """The picks of a training that has ended.
+def choice_of(record: TrainingRecord, neighbors: Neighbors, near_duplicates: float | None) -> Candidates | None:
+    """What may be picked after a training, which need not know of near-duplicates: heads are trained on all images.
+
+    Args:
+        record: of the training.
+        neighbors: kNN graph of its features.
+        near_duplicates: see `usl_core.select`.
+
+    Returns:
+        Candidates for `selection_of`; None where near-duplicates do not count.
+
+    Raises:
+        UslError: no cosine, or a larger budget than there are groups to pick from.
+    """
+    if near_duplicates is None:
+        return None
+    duplicates = record.features.images.duplicates
+    given = record.features.values, record.budget, record.labelled, record.vetoed
+    return candidates_of(*given, duplicates=duplicates, neighbors=neighbors, near_duplicates=near_duplicates)
+
+
+def selection_of(training: UsltTraining, choice: Candidates | None = None, labelled: IntArray | None = None) -> Selection:
+    """The picks of a training.
+
+    Args:
+        training: that has ended.
+        choice: what may be picked, at least m; None: as when it began.
+        labelled: beside a choice, the sorted rows that have a label already.
 
     Returns:
         Selection, the largest clusters first; `scores` are the confidences, `cluster_labels` the clusters of the first head,
@@ -47,6 +77,9 @@ def selection_of(training: UsltTraining) -> Selection:
     """
     last, params = training.last, training.params
     picks = last.picks
+    if choice is not None:
+        fixed = np.empty(0, dtype=np.int64) if labelled is None else labelled
+        picks = most_confident(last.clusters, last.confidence, training.budget, choice.rows, fixed)
     info = {
         "epochs": float(last.epoch),
         "loss": last.loss,
@@ -59,6 +92,7 @@ def selection_of(training: UsltTraining) -> Selection:
     if empty:
         filled = len(picks) - len(np.unique(last.clusters[picks]))
         notes.append(f"empty clusters: {empty} of {last.n_clusters}; picks taken from larger clusters in their place: {filled}")
+    notes += choice.notes if choice is not None else ()
     return Selection(
         indices=picks,
         clusters=last.clusters[picks].astype(np.int64),

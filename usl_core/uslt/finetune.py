@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arithmetic import same_convolutions
-from ..augment import N_DRAWS, strong_views
-from ..encoder_torchvision import MEAN, STD, TorchvisionEncoder, find_device, has_bfloat16
-from ..encoder_trained import TrainedCard, export_encoder
-from ..encoders import get_encoder
+from ..encoders.device import find_device, has_bfloat16
+from ..encoders.registry import get_encoder
+from ..encoders.torchvision import TorchvisionEncoder
+from ..encoders.trained import TrainedCard, export_encoder
 from ..errors import UslError
-from ..images import open_image
-from ..types import Features, IntArray, Neighbors, Progress
+from ..features.augment import N_DRAWS, strong_views
+from ..images.scan import open_image
+from ..training.trainer import Batch
+from ..types import Features, IntArray, Neighbors
 from .epochs import EpochTraining
-from .model import new_heads
+from .heads import new_heads
 from .params import UsltParams
-from .reports import EpochReport, Reporter
+from .reports import Reporter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,22 +62,16 @@ class FinetuneTraining(EpochTraining):
     ) -> None:
         import torch
 
-        self._images, self._encoder = features.images, trainable_encoder(features)
-        self._device = find_device(device)
+        self._images, self._encoder, where = features.images, trainable_encoder(features), find_device(device)
         # Half precision only in the network, where the device multiplies it faster; heads and losses stay in float32.
-        self._half = self._device.type == "cuda" and has_bfloat16(self._device)
-        self._network = self._encoder.trainable().to(self._device)
+        self._half = where.type == "cuda" and has_bfloat16(where)
+        self._network = self._encoder.trainable().to(where)
         self._strength = self._encoder.view_strength if params.view_strength is None else params.view_strength
-        self._mean_colour, self._spread = (
-            torch.tensor(value, device=self._device).view(1, 3, 1, 1) * 255 for value in (MEAN, STD)
-        )
+        colours = self._encoder.preprocessing.colours
+        self._mean_colour, self._spread = (torch.tensor(value, device=where).view(1, 3, 1, 1) * 255 for value in colours)
         self._pool = ThreadPoolExecutor(thread_name_prefix="decode")
-        heads = new_heads(features.values, n_clusters, params, np.random.default_rng([seed, 0]), self._device)
+        heads = new_heads(features.values, n_clusters, params, np.random.default_rng([seed, 0]), where)
         super().__init__(len(features), neighbors, heads, params, seed, reporter, torch.get_num_threads())
-
-    def run_epoch(self, on_progress: Progress) -> EpochReport:
-        with same_convolutions(self._device):
-            return super().run_epoch(on_progress)
 
     def _trained(self) -> Mapping[str, Tensor]:
         network = {f"{NETWORK}{name}": tensor for name, tensor in self._network.named_parameters()}
@@ -85,7 +80,8 @@ class FinetuneTraining(EpochTraining):
     def _kept(self) -> Mapping[str, Tensor]:
         return {f"{NETWORK}{name}": tensor for name, tensor in self._network.named_buffers()}
 
-    def _load(self, rows: IntArray, near: IntArray) -> tuple[_Pictures, _Pictures]:
+    def _load(self, batch: Batch) -> tuple[_Pictures, _Pictures]:
+        rows, near = batch
         return self._open(rows.tolist()), self._open(near.tolist())
 
     def _open(self, rows: Sequence[int]) -> _Pictures:
@@ -109,11 +105,10 @@ class FinetuneTraining(EpochTraining):
     def _weak_logits(self) -> Iterator[Tensor]:
         self._network.eval()
         try:
-            blocks = [range(at, min(at + self.batch_size, self._n)) for at in range(0, self._n, self.batch_size)]
+            blocks = [range(start, min(start + self.batch_size, self._n)) for start in range(0, self._n, self.batch_size)]
             ahead = self._open(blocks[0])
-            for at in range(len(blocks)):
-                pictures = ahead
-                ahead = self._open(blocks[at + 1]) if at + 1 < len(blocks) else []
+            for following in [*blocks[1:], range(0)]:
+                pictures, ahead = ahead, self._open(following)
                 yield self._forward(self._on_device(pictures))
         finally:
             self._network.train()
@@ -153,7 +148,7 @@ def export_finetuned(name: str, features: Features, state: Mapping[str, np.ndarr
     """
     encoder = trainable_encoder(features)
     training = f"USL-T on {len(features):,} images without their labels, from {encoder.name}"
-    return export_encoder(name, encoder.network, network_of(state), training)
+    return export_encoder(name, encoder.architecture, network_of(state), training)
 
 
 def trainable_encoder(features: Features) -> TorchvisionEncoder:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..types import FloatArray, IntArray, Neighbors
 from .epochs import EpochTraining
-from .model import new_heads
+from .heads import new_heads
 from .params import UsltParams
 from .reports import Reporter
 
@@ -45,9 +45,6 @@ class FrozenTraining(EpochTraining):
         # Rows are gathered into the same memory every time; fresh memory made that five times slower.
         self._teachers, self._students = (torch.empty(rows * self.batch_size, d) for rows in (2, 1))
 
-    def _load(self, rows: IntArray, near: IntArray) -> None:
-        return None  # it all lies in memory
-
     def _logits(self, rows: IntArray, near: IntArray, loaded: None, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         import torch
 
@@ -60,8 +57,8 @@ class FrozenTraining(EpochTraining):
         return z_weak, z_near, self._heads.logits(self._students[:b])
 
     def _weak_logits(self) -> Iterator[Tensor]:
-        for at in range(0, self._n, len(self._teachers)):
-            rows = np.arange(at, min(at + len(self._teachers), self._n))
+        for start in range(0, self._n, len(self._teachers)):
+            rows = np.arange(start, min(start + len(self._teachers), self._n))
             self._gather(rows, 0, self._teachers[: len(rows)])
             yield self._heads.logits(self._teachers[: len(rows)])
 

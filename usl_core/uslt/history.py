@@ -64,13 +64,13 @@ class History(Sequence[EpochReport]):
         return len(self._epochs)
 
     @overload
-    def __getitem__(self, at: int) -> EpochReport: ...
+    def __getitem__(self, index: int) -> EpochReport: ...
     @overload
-    def __getitem__(self, at: slice) -> History: ...
-    def __getitem__(self, at: int | slice) -> EpochReport | History:
-        if isinstance(at, slice):
-            return History(self._epochs[at])
-        epoch = self._epochs[at]
+    def __getitem__(self, index: slice) -> History: ...
+    def __getitem__(self, index: int | slice) -> EpochReport | History:
+        if isinstance(index, slice):
+            return History(self._epochs[index])
+        epoch = self._epochs[index]
         return epoch.report() if isinstance(epoch, Epoch) else epoch
 
     def __eq__(self, other: object) -> bool:

@@ -208,7 +208,7 @@ def total_loss(global_term: Tensor, local_term: Tensor, local_weight: float) -> 
 
 
 def updated_mean(mean_assignment: Tensor, z: Tensor, momentum: float) -> Tensor:
-    """The running mean of the assignments: mu * mean softmax(z) + (1 - mu) * zbar, made to sum to 1 again.
+    """The running mean of the assignments: mu * mean softmax(z) + (1 - mu) * zbar, renormalised.
 
     Args:
         mean_assignment: zbar, (C,).

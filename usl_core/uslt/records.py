@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cache.store import Store, fingerprint
 from ..errors import UslError
-from ..store import Store, fingerprint
+from ..training.checkpoints import Checkpoints
+from ..training.trainer import State
 from ..types import Features, Neighbors, Progress, Views
 from ..validation import index_set
 from .history import ASSIGNMENTS, NUMBERS, Assignments, Epoch, History, numbers_of
 from .params import UsltParams
 from .reports import EpochReport
-from .train import Mode, OnEpoch, State, UsltTraining, train_uslt
+from .train import Mode, OnEpoch, UsltTraining, train_uslt
 
 KIND = "uslt"
 ALGORITHM = 2  # a new number makes every cached training a miss
@@ -34,7 +36,7 @@ class TrainingRecord:
         budget: m.
         params: its settings.
         seed: its seed.
-        views_key: fingerprint of the views that it trains on, see `usl_core.views.views_key`; None: it trains without.
+        views_key: fingerprint of the views that it trains on, see `usl_core.features.views.views_key`; None: it trains without.
         labelled: rows that have a label already.
         vetoed: rows that must never be picked.
         mode: see `train_uslt`.
@@ -71,8 +73,7 @@ class TrainingRecord:
             self.labelled,
             self.vetoed,
         )
-        self._epochs = self._store.shards(f"{KIND}-epochs", self.key)
-        self._states = self._store.shards(f"{KIND}-states", self.key)
+        self._checkpoints = Checkpoints(self._store, KIND, self.key)
 
     @property
     def version(self) -> int | None:
@@ -106,10 +107,7 @@ class TrainingRecord:
         Raises:
             UslError: the system does not let one be read.
         """
-        found: list[Epoch] = []
-        while (entry := self._epochs.load(after + len(found) + 1)) is not None:
-            found.append(self._epoch(entry.meta["numbers"]))
-        return History(found)
+        return History(self._epoch(known["numbers"]) for known in self._checkpoints.epochs(after))
 
     def train(
         self,
@@ -135,12 +133,7 @@ class TrainingRecord:
             UslError: as `train_uslt`, or the cache cannot be written.
             Cancelled: as raised by a callback; the next call goes on after the last finished epoch.
         """
-
-        def waiting() -> None:
-            if on_progress is not None:
-                on_progress(0.0, "another process is at this training; this one waits for it")
-
-        with self._store.turn(self.key, waiting):
+        with self._checkpoints.turn(on_progress):
             return self._train(neighbors, views, device, on_epoch, on_progress)
 
     def _train(
@@ -160,9 +153,7 @@ class TrainingRecord:
         latest: dict[str, State] = {}
 
         def keep(report: EpochReport) -> None:
-            # The report first: a state without its report could not be gone on from.
-            self._epochs.save(report.epoch, _assignments(report), {"numbers": numbers_of(report)})
-            self._states.save(report.epoch % 2, latest["state"])
+            self._checkpoints.save(report.epoch, latest["state"], {"numbers": numbers_of(report)}, _assignments(report))
             if on_epoch is not None:
                 on_epoch(report)
 
@@ -192,8 +183,7 @@ class TrainingRecord:
 
     def forget_epochs(self) -> None:
         """Throw away what an unfinished training left, so that the next begins anew."""
-        self._epochs.discard()
-        self._states.discard()
+        self._checkpoints.discard()
 
     def forget(self) -> None:
         """Throw away a finished training too."""
@@ -203,13 +193,9 @@ class TrainingRecord:
             self._store.discard(REPLAY, key)
 
     def _resumable(self) -> tuple[History, State] | None:
-        """The newest state that is intact and has all its reports; of two states one may have been cut off."""
         reports = self.epochs()
-        states = [entry.arrays for slot in (0, 1) if (entry := self._states.load(slot)) is not None]
-        usable = [state for state in states if int(state["epoch"]) <= len(reports)]
-        if not usable:
-            return None
-        return reports, max(usable, key=lambda state: int(state["epoch"]))
+        state = self._checkpoints.state(len(reports))
+        return None if state is None else (reports, state)
 
     def _save(self, training: UsltTraining) -> None:
         """The epochs in groups first: what is finished has them all."""
@@ -226,9 +212,9 @@ class TrainingRecord:
 
     def _stacked(self, group: range) -> dict[str, np.ndarray]:
         stacks: dict[str, np.ndarray] = {}
-        for at, epoch in enumerate(group):  # one at a time: each may keep files open
+        for place, epoch in enumerate(group):  # one at a time: each may keep files open
             for name, array in self._assignments(epoch).items():
-                stacks.setdefault(name, np.empty((len(group), *array.shape), dtype=array.dtype))[at] = array
+                stacks.setdefault(name, np.empty((len(group), *array.shape), dtype=array.dtype))[place] = array
         return stacks
 
     def _epoch(self, numbers: Mapping[str, float]) -> Epoch:
@@ -240,14 +226,14 @@ class TrainingRecord:
         Raises:
             UslError: they are not there any more.
         """
-        entry = self._epochs.load(epoch)
+        entry = self._checkpoints.epoch(epoch)
         if entry is not None:
             return entry.arrays
-        at = (epoch - 1) % self._per_replay
-        entry = self._store.load(REPLAY, self._replay_key(epoch - at))
+        place = (epoch - 1) % self._per_replay
+        entry = self._store.load(REPLAY, self._replay_key(epoch - place))
         if entry is None:
             raise UslError(f"epoch {epoch} of this training is no longer in the cache; train anew to look at it")
-        return {name: array[at] for name, array in entry.arrays.items()}
+        return {name: array[place] for name, array in entry.arrays.items()}
 
     @property
     def _per_replay(self) -> int:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ..copies import Candidates, copy_groups
-from ..copies import candidates as find_candidates
 from ..errors import UslError
-from ..neighbors import find_neighbors
+from ..graph.copies import Candidates
+from ..graph.near_duplicates import candidates_of
+from ..graph.neighbors import find_neighbors
+from ..training.loop import run_epochs
+from ..training.trainer import State
 from ..types import Features, FloatArray, IntArray, Neighbors, Progress, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
-from .epochs import Diverged, EpochTraining
+from .epochs import EpochTraining
 from .frozen import FrozenTraining
 from .history import KEPT_BYTES, History
 from .params import UsltParams
 from .reports import EpochReport, Reporter
 
 OnEpoch = Callable[[EpochReport], None]
-State = Mapping[str, np.ndarray]
 Mode = Literal["frozen", "finetune"]
 
 
@@ -86,7 +87,7 @@ def train_uslt(
         labelled: rows that have a label already; never picked, and their clusters come last.
         vetoed: rows that must never be picked.
         candidates: the rows to pick from, at least m; None: those that are neither labelled nor vetoed, of copies one, see
-            `usl_core.copies`. Which files are the same is known where `values` are `Features`.
+            `graph.copies`. Which files are the same is known where `values` are `Features`.
         on_epoch: told after every epoch; may raise `Cancelled`.
         on_progress: see `types.Progress`.
         resume: the reports and the state of an unfinished training with the same arguments, to go on with.
@@ -133,7 +134,20 @@ def train_uslt(
     if views is None and mode == "frozen":
         notes.append("trained with noise on the features in place of augmented views")
     notes.extend(choice.notes)
-    history, state, problem = _train(trainer, params.n_epochs, on_epoch, on_progress, resume, on_state, keep_bytes)
+    history, begun = History(), None
+    if resume is not None:
+        begun = resume[1]
+        history = (resume[0] if isinstance(resume[0], History) else History(resume[0]))[: int(begun["epoch"])]
+
+    def remember(report: EpochReport, state: State) -> None:
+        nonlocal history
+        history = (history + History([report])).within(keep_bytes)
+        if on_state is not None:
+            on_state(state)
+        if on_epoch is not None:
+            on_epoch(report)
+
+    state, problem = run_epochs(trainer, state=begun, on_epoch=remember, on_progress=on_progress)
     return UsltTraining(params=params, budget=m, seed=seed, history=history, state=state, notes=(*notes, *problem))
 
 
@@ -161,39 +175,6 @@ def n_clusters(params: UsltParams, budget: int, n: int) -> int:
     return wanted
 
 
-def _train(
-    trainer: EpochTraining,
-    n_epochs: int,
-    on_epoch: OnEpoch | None,
-    on_progress: Progress | None,
-    resume: tuple[Iterable[EpochReport], State] | None,
-    on_state: Callable[[State], None] | None,
-    keep_bytes: int,
-) -> tuple[History, State, tuple[str, ...]]:
-    report: Progress = on_progress or (lambda fraction, note: None)
-    history = History()
-    if resume is not None:
-        trainer.restore(resume[1])
-        history = (resume[0] if isinstance(resume[0], History) else History(resume[0]))[: trainer.epoch]
-    state = trainer.state() if history else {}
-    while trainer.epoch < n_epochs:
-        done = trainer.epoch
-        try:
-            latest = trainer.run_epoch(lambda share, note: report((done + share) / n_epochs, f"{note} of {n_epochs}"))  # noqa: B023
-        except Diverged as error:
-            if not history:
-                raise
-            return history, state, (f"{error}. The result is that of epoch {done}.",)
-        state = trainer.state()
-        history = (history + History([latest])).within(keep_bytes)
-        if on_state is not None:
-            on_state(state)
-        if on_epoch is not None:
-            on_epoch(latest)
-    report(1.0, f"{n_epochs} epochs")
-    return history, state, ()
-
-
 def _checked(params: Any) -> UsltParams:
     if params is None:
         return UsltParams()
@@ -216,7 +197,7 @@ def _choice(
 ) -> Candidates:
     if rows is None:
         duplicates = values.images.duplicates if isinstance(values, Features) else ()
-        return find_candidates(copy_groups(x, neighbors=graph, duplicates=duplicates), m, fixed, barred)
+        return candidates_of(x, m, fixed, barred, duplicates=duplicates, neighbors=graph)
     given = index_set(rows, len(x), "candidates")
     if len(given) < m or np.isin(given, np.union1d(fixed, barred)).any():
         raise UslError(f"candidates must be at least {m} rows (budget) that are neither labelled nor vetoed")

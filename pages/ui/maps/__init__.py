@@ -15,10 +15,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from usl_core.artefacts import Map
-from usl_core.prepared import Prepared, is_toy
+from usl_core.pipeline.artefacts import Map
+from usl_core.pipeline.prepared import Prepared, is_toy
 
-from .. import routes, state
+from .. import addresses, state
 from ..state import Choices
 from . import fallback
 from .arrays import from_ranges
@@ -48,8 +48,9 @@ def background_of(choices: Choices, made: Prepared, drawn: Map) -> Background:
     return Background(
         xy=drawn.xy,
         version=made.features.fingerprint,
-        thumbnails=routes.row_url(choices.data, made),
-        words=routes.words_url(choices.data, made),
+        thumbnails=addresses.row_url(choices.data, made),
+        words=addresses.words_url(choices.data, made),
+        atlas=addresses.atlas_url(choices.data, made),
     )
 
 
@@ -73,7 +74,8 @@ def show(
         key: of the part on this page; zoom and selection are remembered under it.
         background: coordinates, and where pictures and words come from.
         panels: one to nine.
-        channels: everything that an image's hover card tells, and colours can show.
+        channels: everything that an image's hover card tells, and colours can show; by the first quantity, which is a density,
+            the images are chosen that stand for others.
         colour: name of the channel that colours every panel that names none.
         alt: what is to be seen, for those who cannot.
         pinned: the row with a ring.

@@ -30,10 +30,15 @@ class ArrayStore:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
+    @staticmethod
+    def digest(array: NDArray[np.generic]) -> str:
+        """What an array is called by."""
+        return _digest(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
     def offer(self, array: NDArray[np.generic]) -> str:
         """Keep the bytes of an array; returns their digest."""
         data = np.ascontiguousarray(array).tobytes()
-        digest = blake2b(data, digest_size=16).hexdigest()
+        digest = _digest(data)
         with self._lock:
             if digest in self._kept:
                 self._kept.move_to_end(digest)
@@ -43,6 +48,14 @@ class ArrayStore:
             while self._size > self._capacity and len(self._kept) > 1:
                 self._size -= len(self._kept.popitem(last=False)[1])
         return digest
+
+    def keeps(self, digest: str) -> bool:
+        """Whether the array is still kept; it then is among the last to go."""
+        with self._lock:
+            if digest not in self._kept:
+                return False
+            self._kept.move_to_end(digest)
+            return True
 
     def find(self, digest: str) -> bytes | None:
         """The bytes, if they are still kept."""
@@ -54,6 +67,10 @@ class ArrayStore:
         with self._lock:
             self._kept.clear()
             self._size = 0
+
+
+def _digest(data: bytes | memoryview) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
 
 
 STORE = ArrayStore(256 << 20)

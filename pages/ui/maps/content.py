@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usl_core.errors import UslError
+from usl_core.figures.categories import category_palette, places_on_map, sharing
+from usl_core.figures.palette import MethodStyle, ThemeName, method_style, theme_of
 from usl_core.names import display_name
-from usl_core.palette import CATEGORICAL, MethodStyle, ThemeName, category_places, method_style, theme_of
 from usl_core.validation import index_set
 
 from .arrays import MAX_CATEGORIES, STORE, category_codes, quantity_codes, to_ranges
+from .coordinates import Coordinates
 
 MAX_PANELS = 9
-_LISTED = 20  # categories whose names travel; more share colours, and the hover card asks for its own
+_LISTED = 20  # categories whose names travel with every change; more are fetched once
 _NEUTRAL = MethodStyle("#999999", "circle", "", "picks")
+_COORDINATES = Coordinates(STORE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +57,8 @@ class Panel:
         method: decides shape and colour of the picks; "" has a neutral look.
         picks: (m,) rows in rank order.
         clusters: (m,) cluster of each pick, -1 for none.
+        clustering: (n,) cluster of each image by this method, -1 for none: that of a pick under the pointer is outlined. None:
+            the clusters of a channel that is called "cluster" are, if there is one.
         colour: name of the channel that colours it; None: that of all maps.
         arrows: (r, 2) rows, from and to.
         peaks: rows that are marked as density peaks.
@@ -62,6 +68,7 @@ class Panel:
     method: str = ""
     picks: NDArray[np.integer] | Sequence[int] = ()
     clusters: NDArray[np.integer] | None = None
+    clustering: NDArray[np.integer] | None = None
     colour: str | None = None
     arrows: NDArray[np.integer] | None = None
     peaks: Sequence[int] | NDArray[np.integer] = ()
@@ -76,12 +83,14 @@ class Background:
         version: names the images behind the rows; an event that speaks of others is dropped.
         thumbnails: address of an image with {row} in it, relative to the app; None: hover cards have no picture.
         words: address of {"file": ..., "class": ...} with {row} in it; or None.
+        atlas: address of many images as one, with {side} and {rows} in it; None: there is no mode "pictures".
     """
 
     xy: NDArray[np.float32]
     version: str
     thumbnails: str | None = None
     words: str | None = None
+    atlas: str | None = None
 
 
 def check(background: Background, panels: Sequence[Panel], channels: Sequence[Channel], colour: str) -> None:
@@ -110,6 +119,9 @@ def check(background: Background, panels: Sequence[Panel], channels: Sequence[Ch
             index_set(getattr(panel, what), n, f"{what} of panel {panel.title!r}")
         if panel.clusters is not None and len(panel.clusters) != len(panel.picks):
             raise UslError(f"panel {panel.title!r} has {len(panel.picks)} picks but clusters of {len(panel.clusters)}")
+        if panel.clustering is not None:
+            clustering = Channel(name=f"clustering of panel {panel.title}", values=panel.clustering, categorical=True)
+            _check_channel(clustering, n)
         if panel.arrows is not None and len(panel.arrows):
             index_set(np.unique(panel.arrows), n, f"arrows of panel {panel.title!r}")
 
@@ -133,32 +145,25 @@ def payload(
     return {
         "version": background.version,
         "n": len(background.xy),
-        "xy": STORE.offer(np.asarray(background.xy, dtype=np.float32)),
+        "xy": _COORDINATES.tell(np.asarray(background.xy, dtype=np.float32)),
         "thumbnails": background.thumbnails,
         "words": background.words,
+        "atlas": background.atlas,
         "colour": colour,
-        "channels": [_channel(channel) for channel in channels],
+        "channels": [_channel(channel, background.xy) for channel in channels],
         "panels": [_panel(panel) for panel in panels],
         "look": {
             "name": theme,
             **{part: getattr(look, part) for part in ("background", "text", "muted", "accent", "rule", "outline", "scale")},
-            "categorical": CATEGORICAL,
+            "few": category_palette(0, theme),
+            "many": category_palette(MAX_CATEGORIES, theme),
         },
     }
 
 
-def _channel(channel: Channel) -> dict[str, Any]:
+def _channel(channel: Channel, xy: NDArray[np.float32]) -> dict[str, Any]:
     if channel.categorical:
-        count = max(len(channel.names), int(np.asarray(channel.values).max()) + 1)
-        known = [display_name(name, 40) for name in channel.names] if len(channel.names) <= _LISTED else None
-        return {
-            "name": channel.name,
-            "kind": "category",
-            "codes": STORE.offer(category_codes(channel.values)),
-            "places": STORE.offer(category_places(np.arange(max(count, 1)))),
-            "count": count,
-            "names": known or None,
-        }
+        return _categories(channel, xy)
     low, high = scale_of(channel)
     values = np.asarray(channel.values, dtype=np.float64)
     return {
@@ -170,6 +175,24 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "below": bool(np.nanmin(values, initial=low) < low),
         "above": bool(np.nanmax(values, initial=high) > high),
         "digits": channel.digits,
+    }
+
+
+def _categories(channel: Channel, xy: NDArray[np.float32]) -> dict[str, Any]:
+    ids = np.asarray(channel.values)
+    count = max(len(channel.names), int(ids.max()) + 1)
+    n_shown, names = len(np.unique(ids[ids >= 0])), [display_name(name, 40) for name in channel.names]
+    travels = len(names) <= _LISTED
+    return {
+        "name": channel.name,
+        "kind": "category",
+        "codes": STORE.offer(category_codes(channel.values)),
+        "places": STORE.offer(places_on_map(xy, ids, max(count, 1))),
+        "palette": "few" if count <= _LISTED else "many",
+        "count": count,
+        "names": (names or None) if travels else None,
+        "listed": None if travels else STORE.offer(np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)),
+        "sharing": sharing(n_shown, len(category_palette(count, "light"))),
     }
 
 
@@ -190,6 +213,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "style": {"colour": style.colour, "symbol": style.symbol, "label": style.label},
         "picks": np.asarray(panel.picks).tolist(),
         "clusters": None if clusters is None or (clusters < 0).all() else clusters.tolist(),
+        "clustering": None if panel.clustering is None else STORE.offer(category_codes(panel.clustering)),
         "colour": panel.colour,
         "arrows": [] if panel.arrows is None else np.asarray(panel.arrows).tolist(),
         "peaks": STORE.offer(np.asarray(panel.peaks, dtype=np.int32)) if len(panel.peaks) else None,

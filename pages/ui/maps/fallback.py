@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from usl_core import figures
+from usl_core.figures import maps as figures
+from usl_core.types import IntArray
 
 from .. import state
 from .content import Background, Channel, Panel, scale_of
@@ -21,13 +22,10 @@ def show(
     key: str, background: Background, panels: Sequence[Panel], channels: Sequence[Channel], colour: str, *, alt: str
 ) -> None:
     """One figure per colouring, in the order of the panels; see `maps.show`."""
-    st.caption(
-        ":material/info: This browser has no WebGL, so plotly draws the maps: slower, at most "
-        f"{MAX_POINTS:,} background points each, and without a selection. The tables hold the same picks."
-    )
+    st.caption(_notice(len(background.xy), [np.asarray(panel.picks, dtype=np.int64) for panel in panels]))
     by_name = {channel.name: channel for channel in channels}
     drawn = sorted({panel.colour or colour for panel in panels}, key=[panel.colour or colour for panel in panels].index)
-    for at, (column, name) in enumerate(zip(st.columns(len(drawn)), drawn, strict=True)):
+    for index, (column, name) in enumerate(zip(st.columns(len(drawn)), drawn, strict=True)):
         shown = [panel for panel in panels if (panel.colour or colour) == name]
         peaks = np.unique(np.concatenate([np.asarray(panel.peaks, dtype=np.int64) for panel in shown]))
         figure = figures.map_figure(
@@ -39,7 +37,17 @@ def show(
             max_points=MAX_POINTS,
             webgl=False,
         )
-        column.plotly_chart(figure, theme=None, key=f"{key}-flat-{at}", config=CONFIG, alt=alt)
+        column.plotly_chart(figure, theme=None, key=f"{key}-flat-{index}", config=CONFIG, alt=alt)
+
+
+def _notice(n: int, picks: Sequence[IntArray]) -> str:
+    """What this way of drawing cannot do, and how many images it leaves out."""
+    drawn = max(MAX_POINTS, len(np.unique(np.concatenate(picks))))  # picks are drawn whatever their number
+    left_out = f"They show {drawn:,} of {n:,} images, all picks among them, and leave out {n - drawn:,}" if n > drawn else ""
+    return (
+        ":material/info: This browser has no WebGL 2, so plotly draws the maps: slower, and without a selection. "
+        f"{left_out or f'They show all {n:,} images'}. The tables hold the same picks."
+    )
 
 
 def _panel(panel: Panel) -> figures.Panel:

@@ -49,11 +49,12 @@ export class Card {
     }));
   }
 
-  // Beside the pointer, on the side where there is room.
+  // Beside the pointer, or beside the picks that moved apart under it, on the side where there is room.
   place(view, [x, y]) {
     this.element.hidden = false;
     const { offsetWidth, offsetHeight } = this.element, { clientWidth, clientHeight } = view.stage;
-    const left = x + 16 + offsetWidth > clientWidth ? x - 16 - offsetWidth : x + 16;
+    const [from, away] = view.fan ? [view.fan.middle[0], view.fan.reach] : [x, 16];
+    const left = from + away + offsetWidth > clientWidth ? from - away - offsetWidth : from + away;
     const top = Math.min(Math.max(y - offsetHeight / 2, 0), Math.max(clientHeight - offsetHeight, 0));
     this.element.style.transform = `translate(${Math.max(0, left)}px, ${top}px)`;
   }

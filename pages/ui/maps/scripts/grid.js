@@ -1,37 +1,59 @@
 // Which point is under the pointer, and which points lie inside an outline, without looking at all of them.
+const SLICE = 131_072; // rows, some milliseconds each
+
 export class Grid {
-  constructor(xy) {
-    const n = xy.length / 2;
+  // low, high: the extent of the coordinates. There is nothing to be found before `build` or `buildInSlices` has ended.
+  constructor(xy, low, high) {
     this.xy = xy;
-    this.low = [Infinity, Infinity];
-    this.high = [-Infinity, -Infinity];
-    for (let i = 0; i < n; i++) {
-      for (let axis = 0; axis < 2; axis++) {
-        const value = xy[2 * i + axis];
-        if (value < this.low[axis]) this.low[axis] = value;
-        if (value > this.high[axis]) this.high[axis] = value;
-      }
+    [this.low, this.high] = [low, high];
+    this.n = xy.length / 2;
+    this.ready = false;
+    this.side = Math.max(1, Math.min(512, Math.ceil(Math.sqrt(this.n / 2))));
+    this.step = [0, 1].map((axis) => (high[axis] - low[axis]) / this.side || 1);
+  }
+
+  build() {
+    for (const _ of this.slices()) ;
+    return this;
+  }
+
+  // The same, and the page stays awake meanwhile; `wanted` says whether to go on.
+  async buildInSlices(wanted) {
+    for (const _ of this.slices()) {
+      await new Promise((resume) => setTimeout(resume));
+      if (!wanted()) return;
     }
-    this.side = Math.max(1, Math.min(512, Math.ceil(Math.sqrt(n / 2))));
-    this.step = [0, 1].map((axis) => (this.high[axis] - this.low[axis]) / this.side || 1);
-    const cell = new Uint32Array(n);
-    this.start = new Uint32Array(this.side * this.side + 1);
-    for (let i = 0; i < n; i++) {
-      cell[i] = this.column(xy[2 * i + 1], 1) * this.side + this.column(xy[2 * i], 0);
-      this.start[cell[i] + 1]++;
+  }
+
+  *slices() {
+    const { n } = this, cell = new Uint32Array(n), start = new Uint32Array(this.side * this.side + 1), rows = new Uint32Array(n);
+    for (let from = 0; from < n; from += SLICE) {
+      this.count(cell, start, from, Math.min(n, from + SLICE));
+      yield;
     }
-    for (let c = 0; c < this.side * this.side; c++) this.start[c + 1] += this.start[c];
-    const next = this.start.slice();
-    this.rows = new Uint32Array(n);
-    for (let i = 0; i < n; i++) this.rows[next[cell[i]]++] = i;
+    for (let c = 0; c < this.side * this.side; c++) start[c + 1] += start[c];
+    const next = start.slice();
+    for (let from = 0; from < n; from += SLICE) {
+      for (let i = from; i < Math.min(n, from + SLICE); i++) rows[next[cell[i]]++] = i;
+      yield;
+    }
+    Object.assign(this, { start, rows, ready: true });
+  }
+
+  count(cell, start, from, to) {
+    for (let i = from; i < to; i++) {
+      cell[i] = this.column(this.xy[2 * i + 1], 1) * this.side + this.column(this.xy[2 * i], 0);
+      start[cell[i] + 1]++;
+    }
   }
 
   column(value, axis) {
     return Math.max(0, Math.min(this.side - 1, Math.floor((value - this.low[axis]) / this.step[axis])));
   }
 
-  // Calls visit(row, x, y) for each point of a rectangle.
+  // Calls visit(row, x, y) for each point of a closed rectangle.
   visit(x0, y0, x1, y1, visit) {
+    if (!this.ready) return;
     for (let cy = this.column(y0, 1); cy <= this.column(y1, 1); cy++) {
       for (let cx = this.column(x0, 0); cx <= this.column(x1, 0); cx++) {
         const cell = cy * this.side + cx;
@@ -41,6 +63,29 @@ export class Grid {
         }
       }
     }
+  }
+
+  // How many points a closed rectangle holds; only cells that its rim cuts are looked into.
+  within(x0, y0, x1, y1) {
+    if (!this.ready || x1 < this.low[0] || x0 > this.high[0] || y1 < this.low[1] || y0 > this.high[1]) return 0;
+    const [left, right, bottom, top] = [this.column(x0, 0), this.column(x1, 0), this.column(y0, 1), this.column(y1, 1)];
+    let found = 0;
+    const look = (from, to) => {
+      for (let at = this.start[from]; at < this.start[to]; at++) {
+        const x = this.xy[2 * this.rows[at]], y = this.xy[2 * this.rows[at] + 1];
+        if (x >= x0 && x <= x1 && y >= y0 && y <= y1) found++;
+      }
+    };
+    for (let cy = bottom; cy <= top; cy++) {
+      const row = cy * this.side;
+      if (cy === bottom || cy === top || right - left < 2) look(row + left, row + right + 1);
+      else {
+        look(row + left, row + left + 1);
+        look(row + right, row + right + 1);
+        found += this.start[row + right] - this.start[row + left + 1];
+      }
+    }
+    return found;
   }
 
   // The nearest row within reach, or -1; of equally near ones the lowest.

@@ -1,5 +1,7 @@
 // What colours and shapes mean; its entries filter.
+import { many } from "./many.js";
 import { marker } from "./overlay.js";
+import { colourOf, nameOf } from "./palette.js";
 import { button } from "./toolbar.js";
 
 const LISTED = 20;
@@ -12,9 +14,14 @@ export function legend(view) {
   const shapes = [...styles.values()].map((style) => entry(view, `${style.label || "picks"}`, symbol(view, style), "the picks", view.hiddenMethods, style.label));
   if (view.data.panels.some((panel) => panel.peaks)) shapes.push(peaksEntry(view));
   if (shapes.length) parts.push(group("Shapes", shapes));
-  const focused = view.key.getRootNode().activeElement?.dataset?.entry;
+  // What has the keys, and how far lists are scrolled, outlives the old elements.
+  const focused = view.key.getRootNode().activeElement?.dataset?.entry, entries = () => [...view.key.querySelectorAll("[data-entry]")];
+  const scrolled = new Map(entries().map((one) => [one.dataset.entry, one.scrollTop]));
   view.key.replaceChildren(...parts);
-  if (focused) [...view.key.querySelectorAll("button")].find((one) => one.dataset.entry === focused)?.focus();
+  for (const one of entries()) {
+    one.scrollTop = scrolled.get(one.dataset.entry) ?? 0;
+    if (focused && one.dataset.entry === focused) one.focus({ preventScroll: true });
+  }
 }
 
 function group(name, entries) {
@@ -37,24 +44,27 @@ function bar(view, channel) {
 }
 
 function categories(view, channel) {
-  if (channel.count > LISTED) {
-    const note = `${channel.name}: ${channel.count.toLocaleString("en")} share ${view.look.categorical.length} colours; point at an image for its own`;
-    return group(channel.name, [Object.assign(document.createElement("span"), { textContent: note })]);
-  }
   if (!view.hiddenCodes.has(channel.name)) view.hiddenCodes.set(channel.name, new Set());
-  const hidden = view.hiddenCodes.get(channel.name), entries = [];
-  for (let id = 0; id < channel.count; id++) {
+  const hidden = view.hiddenCodes.get(channel.name), ids = [...Array(channel.count).keys()];
+  const one = (id) => {
     const dot = document.createElement("i");
     dot.className = "dot";
-    dot.style.background = view.look.categorical[id % view.look.categorical.length];
-    entries.push(entry(view, channel.names?.[id] ?? `${channel.name} ${id}`, dot, channel.name, hidden, id + 1));
-  }
-  return group(channel.name, entries);
+    dot.style.background = colourOf(channel, view.look, id);
+    const name = channel.names || channel.listed || channel.count > LISTED ? nameOf(channel, id) : `${channel.name} ${id}`;
+    return entry(view, name, dot, channel.name, hidden, id + 1, ids);
+  };
+  if (channel.count <= LISTED) return group(channel.name, ids.map(one));
+  const made = group(channel.name, many(view, channel, ids, hidden, one, () => { view.fill(); legend(view); }));
+  made.className = "many";
+  return made;
 }
 
-function entry(view, name, sign, what, hidden, code) {
-  const made = button(name, `Dim or show ${what} ${name}`, () => {
-    if (!hidden.delete(code)) hidden.add(code);
+// all: ids, of which Shift leaves this one alone.
+function entry(view, name, sign, what, hidden, code, all) {
+  const help = `Dim or show ${what} ${name}${all ? "; with Shift, no other" : ""}`;
+  const made = button(name, help, (event) => {
+    if (all && event.shiftKey) for (const id of all) hidden[id + 1 === code ? "delete" : "add"](id + 1);
+    else if (!hidden.delete(code)) hidden.add(code);
     view.fill();
     legend(view);
   }, !hidden.has(code));

@@ -1,12 +1,8 @@
 // What lies over the points: frames, titles, peaks, arrows, picks with their ranks, the pinned image, the outline being drawn.
-const PICK = 6.5; // pixels from the middle to the rim
+import { labels } from "./labels.js";
+import { pickLook } from "./marks.js";
 
-// Hundreds of picks, or small panels, need smaller marks; closer up there is room.
-function pickRadius(view, panel) {
-  const crowd = Math.min(1, Math.max(0.5, Math.sqrt(100 / Math.max(panel.spec.picks.length, 1))));
-  const room = Math.min(1.1, Math.max(0.62, Math.min(panel.width, panel.height) / 440));
-  return PICK * crowd * Math.min(1.25, room * view.camera.zoom ** 0.3);
-}
+const FAINT_RIM = 3.5; // pixels from the middle to the rim
 
 // context: its unit is a CSS pixel. panels: with { x, y, width, height } and toScreen(row). Nothing here keeps anything.
 export function draw(context, view, panels) {
@@ -16,11 +12,13 @@ export function draw(context, view, panels) {
     context.rect(panel.x, panel.y, panel.width, panel.height);
     context.clip();
     if (view.peaksShown) peaks(context, view, panel);
+    const framed = view.pictures.draw(context, panel);
     arrows(context, view, panel);
-    const shown = view.hiddenMethods.has(panel.spec.style.label) ? [] : picks(context, view, panel);
-    ranks(context, view, panel, shown);
-    if (view.data.pinned !== null) ring(context, panel.toScreen(view.data.pinned), 11, view.look.accent, view.look.background);
-    if (view.walk && view.walk.panel === panel.index) ring(context, panel.toScreen(panel.spec.picks[view.walk.at]), 13, view.look.text, view.look.background);
+    const { radius } = pickLook(view, panel), written = labels(context, view, panel, ranked(view, panel.spec.picks.length), radius);
+    const shown = view.hiddenMethods.has(panel.spec.style.label) ? [] : picks(context, view, panel, framed);
+    ranks(context, view, panel, view.pictures.free(panel, shown), written);
+    if (view.data.pinned !== null) ring(context, view, panel, view.data.pinned, Math.max(7, radius + 4.5), view.look.accent);
+    if (view.walk && view.walk.panel === panel.index) ring(context, view, panel, panel.spec.picks[view.walk.at], Math.max(9, radius + 6.5), view.look.text);
     if (view.outline && view.outline.panel === panel.index) outline(context, view, panel);
     context.restore();
     frame(context, view, panel);
@@ -44,17 +42,19 @@ function polygon(context, x, y, corners, turn, radius) {
   }
 }
 
-function picks(context, view, panel) {
-  const { style } = panel.spec, shown = [], radius = pickRadius(view, panel);
-  context.lineWidth = radius < 5 ? 1 : 1.3;
+function picks(context, view, panel, framed) {
+  const { style } = panel.spec, shown = [], { radius, outline } = pickLook(view, panel);
+  context.lineWidth = outline;
   context.strokeStyle = view.look.outline;
   context.fillStyle = style.colour;
   panel.spec.picks.forEach((row, at) => {
+    if (framed.has(at)) return;
     const [x, y] = panel.toScreen(row);
     if (!inside(panel, x, y, 12)) return;
     context.globalAlpha = view.isDimmed(row) ? 0.3 : 1;
     marker(context, style.symbol, x, y, radius);
     context.fill();
+    if (radius < FAINT_RIM) context.globalAlpha *= 0.6; // a full one would be most of the mark
     context.stroke();
     shown.push([at, x, y]);
   });
@@ -62,13 +62,14 @@ function picks(context, view, panel) {
   return shown;
 }
 
-// Ranks where there is room for them: never one over another.
-function ranks(context, view, panel, shown) {
-  if (view.camera.zoom < 1.5 && shown.length > 15) return;
+function ranked(view, count) { return view.nearness() >= 1.5 || count <= 15; }
+
+// Ranks where there is room for them: never one over another, nor over a name.
+function ranks(context, view, panel, shown, taken) {
+  if (!ranked(view, shown.length)) return;
   context.font = `12px ${view.font}`;
   context.textAlign = "left";
   context.textBaseline = "middle";
-  const taken = [];
   for (const [at, x, y] of shown) {
     const text = String(at + 1), width = context.measureText(text).width;
     const box = [x + 9, y - 7, x + 11 + width, y + 7];
@@ -125,10 +126,11 @@ function arrows(context, view, panel) {
   }
 }
 
-function ring(context, [x, y], radius, colour, halo) {
+function ring(context, view, panel, row, radius, colour) {
+  if (view.pictures.ring(context, panel, row, colour)) return;
   context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
-  for (const [width, stroke] of [[5, halo], [2.5, colour]]) {
+  context.arc(...panel.toScreen(row), radius, 0, 2 * Math.PI);
+  for (const [width, stroke] of [[5, view.look.background], [2.5, colour]]) {
     context.lineWidth = width;
     context.strokeStyle = stroke;
     context.stroke();

@@ -5,6 +5,7 @@ in float code;
 in float shown;
 uniform vec4 camera;
 uniform float size;
+uniform float strength;
 uniform sampler2D colours;
 out vec4 tint;
 void main() {
@@ -12,7 +13,7 @@ void main() {
   gl_PointSize = size;
   int at = int(code);
   tint = texelFetch(colours, ivec2(at & 255, at >> 8), 0);
-  tint.a *= shown;
+  tint.a = min(tint.a * shown * strength, 1.0);
 }`;
 const FRAGMENT = `#version 300 es
 precision highp float;
@@ -53,7 +54,7 @@ export class Points {
     this.copying = link(gl, WHOLE, SAME);
     this.corner = gl.getUniformLocation(this.copying, "corner");
     this.at = Object.fromEntries(["place", "code", "shown"].map((name) => [name, gl.getAttribLocation(this.program, name)]));
-    this.uniform = Object.fromEntries(["camera", "size", "colours"].map((name) => [name, gl.getUniformLocation(this.program, name)]));
+    this.uniform = Object.fromEntries(["camera", "size", "strength", "colours"].map((name) => [name, gl.getUniformLocation(this.program, name)]));
     this.codes = new Map();
     this.palettes = new Map();
     this.places = this.mask = null;
@@ -67,6 +68,9 @@ export class Points {
     this.forget(this.codes, (buffer) => this.gl.deleteBuffer(buffer));
     this.setMask(null);
   }
+
+  // The same points a little elsewhere.
+  movePlaces(xy) { this.places = this.upload(this.places, xy); }
 
   // One byte per point: how much of its colour is left. None: all of it.
   setMask(mask) {
@@ -100,7 +104,8 @@ export class Points {
   hasPalette(key) { return this.palettes.has(key); }
 
   // panels: { x, y, width, height } in device pixels from the upper left, camera [sx, sy, ox, oy], codes and palette keys.
-  draw(panels, size) {
+  // strength: how many times as opaque as the palette says.
+  draw(panels, size, strength) {
     const gl = this.gl;
     gl.disable(gl.SCISSOR_TEST);
     gl.clearColor(0, 0, 0, 0);
@@ -109,6 +114,7 @@ export class Points {
     gl.enable(gl.SCISSOR_TEST);
     gl.useProgram(this.program);
     gl.uniform1f(this.uniform.size, size);
+    gl.uniform1f(this.uniform.strength, strength);
     gl.uniform1i(this.uniform.colours, 0);
     this.attribute(this.at.place, this.places, 2, gl.FLOAT, false);
     if (this.mask) this.attribute(this.at.shown, this.mask, 1, gl.UNSIGNED_BYTE, true);

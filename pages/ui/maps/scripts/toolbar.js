@@ -1,4 +1,7 @@
 // The buttons above the maps.
+import * as edges from "./edges.js";
+import { names } from "./labels.js";
+import { picture } from "./picture.js";
 import { clear } from "./pointer.js";
 
 const TOOLS = { pan: "Move", box: "Box", lasso: "Lasso" };
@@ -13,13 +16,21 @@ export function toolbar(view) {
   buttons.push(
     button("+", "Zoom in", () => view.zoom(1.5)),
     button("−", "Zoom out", () => view.zoom(1 / 1.5)),
-    button("Fit", "Show everything again", () => view.fit()),
+    button("Fit", "Show everything again", () => look(view, () => view.fit())),
+    ...(view.pictures.offered ? [button("Pictures", "Show images in place of points (p)", () => view.pictures.toggle(), view.pictures.on)] : []),
+    ...names(view),
     button("PNG", "Save the maps as a picture, twice as fine as on the screen", () => save(view)),
   );
+  if (view.isFramed()) buttons.splice(-1, 0, button("99 %", "The first view again, without the few images far from all others", () => look(view, () => view.goHome())));
   if (view.selection) buttons.push(button("Clear selection", "Select nothing (Escape)", () => clear(view)));
   const focused = [...view.bar.children].indexOf(view.bar.getRootNode().activeElement);
   view.bar.replaceChildren(...buttons);
   if (focused >= 0) view.bar.children[Math.min(focused, buttons.length - 1)].focus();
+}
+
+function look(view, move) {
+  move();
+  view.say(edges.sentence(view));
 }
 
 export function button(text, help, act, pressed) {
@@ -34,7 +45,7 @@ export function button(text, help, act, pressed) {
 }
 
 function save(view) {
-  view.picture().toBlob((blob) => {
+  picture(view).toBlob((blob) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = `${view.data.name}.png`;

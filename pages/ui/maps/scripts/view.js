@@ -1,19 +1,26 @@
 // One map component: its elements, what it was told last, and drawing when something changed.
 import { fetched, here } from "./arrays.js";
 import { Card } from "./card.js";
+import * as edges from "./edges.js";
+import * as fan from "./fan.js";
 import { Grid } from "./grid.js";
+import * as halo from "./halo.js";
 import { legend } from "./legend.js";
+import { pointLook } from "./marks.js";
 import * as overlay from "./overlay.js";
 import { palette } from "./palette.js";
+import { Pictures } from "./pictures.js";
+import * as places from "./places.js";
 import { Points } from "./points.js";
 import { listen } from "./pointer.js";
 import { toolbar } from "./toolbar.js";
+import { Viewport } from "./viewport.js";
 
-const NARROWEST = 240, GAP = 14, TITLE = 24, MOST_ZOOM = 400, DIM = 22;
-const cameras = new Map(); // outlives the elements, so that zoom survives a change of page
+const NARROWEST = 240, GAP = 14, TITLE = 24, DIM = 22, BUILT_AT_ONCE = 100_000;
 
-export class View {
+export class View extends Viewport {
   constructor(parent) {
+    super();
     this.root = parent.querySelector(".maps");
     this.root.replaceChildren();
     this.bar = this.add("div", "bar");
@@ -32,6 +39,7 @@ export class View {
     this.peaksShown = true;
     this.drawn = 0;
     this.painted = ""; // what the points on the screen were drawn for
+    this.pictures = new Pictures(this);
     this.points = new Points(this.background); // throws without WebGL
     this.background.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.background.addEventListener("webglcontextrestored", () => { this.points.build(); this.painted = ""; this.fill(); });
@@ -60,6 +68,7 @@ export class View {
   destroy() {
     this.resized.disconnect();
     this.stopRatio();
+    this.pictures.destroy();
     this.points.destroy();
   }
 
@@ -67,10 +76,11 @@ export class View {
   async update(data, tell) {
     this.tell = tell;
     const turn = (this.turn = (this.turn ?? 0) + 1);
-    const wanted = new Map([[data.xy, "f"]]);
+    const wanted = new Map(places.wanted(data.xy, data.n));
     for (const channel of data.channels) {
       wanted.set(channel.codes, "h");
       if (channel.places) wanted.set(channel.places, "b");
+      if (channel.listed) wanted.set(channel.listed, "names");
     }
     for (const panel of data.panels) if (panel.peaks) wanted.set(panel.peaks, "i");
     if ([...wanted.keys()].some((digest) => !here(digest))) {
@@ -78,23 +88,19 @@ export class View {
       try {
         await Promise.all([...wanted].map(([digest, kind]) => fetched(digest, kind)));
       } catch (error) {
-        if (turn !== this.turn) return;
-        this.tries = (this.tries ?? 0) + 1;
-        if (error.message === "missing" && this.tries < 3) tell("missing", true); // Python runs again and offers it again
-        else this.say(`The map could not be loaded (${error.message}). Reload the page.`);
+        if (turn === this.turn) this.failed(error);
         return;
       }
       if (turn !== this.turn) return; // something newer came
     }
     delete this.root.dataset.loading;
-    this.tries = 0;
     this.data = data;
     this.look = data.look;
     this.font = getComputedStyle(this.root).fontFamily;
     this.stage.setAttribute("aria-label", data.alt);
     this.root.style.setProperty("--muted", this.look.muted);
-    const xy = here(data.xy);
-    if (this.xy !== xy) this.move(xy);
+    if (this.placesKey !== places.keyOf(data.xy)) this.move();
+    if (this.grid.ready) this.tries = 0;
     this.selection = data.selected ? maskOf(data.selected, data.n) : null;
     if (this.walk && !(this.walk.panel < data.panels.length && this.walk.at < data.panels[this.walk.panel].picks.length)) this.walk = null;
     this.fill();
@@ -102,16 +108,52 @@ export class View {
     legend(this);
   }
 
+  failed(error) {
+    this.tries = (this.tries ?? 0) + 1;
+    if (error.message === "missing" && this.tries < 3) this.tell("missing", true); // Python runs again and offers it again
+    else this.say(`The map could not be loaded (${error.message}). Reload the page.`);
+  }
+
   // Other coordinates: everything that hangs on the old ones goes.
-  move(xy) {
-    this.xy = xy;
-    this.grid = new Grid(xy);
-    this.cameraKey = `${this.data.name} ${this.data.xy}`;
-    if (!cameras.has(this.cameraKey)) cameras.set(this.cameraKey, { x: 0.5, y: 0.5, zoom: 1 });
-    this.camera = cameras.get(this.cameraKey);
-    this.walk = this.outline = null;
+  move() {
+    this.placesKey = places.keyOf(this.data.xy);
+    const { xy, exact } = places.places(this.data.xy);
+    this.take(xy);
+    this.aim(`${this.data.name} ${this.placesKey}`, this.data.xy.frame);
+    this.walk = this.outline = this.fan = this.lit = null;
     this.hiddenCodes.clear();
     this.placed = false;
+    this.indexed = exact ? this.index() : this.refine();
+  }
+
+  take(xy) {
+    this.xy = xy;
+    this.grid = new Grid(xy, this.data.xy.low, this.data.xy.high);
+    this.painted = "";
+  }
+
+  // The very coordinates in place of the near ones of the first picture; until then nothing is under the pointer.
+  async refine() {
+    const key = this.placesKey;
+    try {
+      const xy = await places.exactPlaces(this.data.xy);
+      if (this.placesKey !== key || !this.root.isConnected) return;
+      this.take(xy);
+      this.points.movePlaces(xy);
+      this.ask();
+      await this.index();
+    } catch (error) {
+      if (this.placesKey !== key) return;
+      this.placesKey = undefined; // to be asked for again
+      this.failed(error);
+    }
+  }
+
+  async index() {
+    const { grid } = this;
+    if (grid.n <= BUILT_AT_ONCE) return void grid.build();
+    await grid.buildInSlices(() => this.grid === grid && this.root.isConnected);
+    this.ask();
   }
 
   // Bring the card up to date: places, codes, colours, what is dimmed.
@@ -158,65 +200,13 @@ export class View {
     const total = Math.ceil(count / columns) * (height + TITLE) + 1;
     this.stage.style.height = `${total}px`;
     this.ratio = window.devicePixelRatio || 1;
+    this.settle();
     for (const canvas of [this.background, this.over]) {
       const [w, h] = [Math.round(width * this.ratio), Math.round(total * this.ratio)];
       if (canvas.width === w && canvas.height === h) continue;
       [canvas.width, canvas.height] = [w, h];
       this.painted = ""; // which has wiped it
     }
-    this.ask();
-  }
-
-  // Pixels per unit of the map.
-  scale(panel) {
-    const span = [0, 1].map((axis) => this.grid.high[axis] - this.grid.low[axis]);
-    const fit = 0.92 * Math.min(panel.width / (span[0] || 1e-9), panel.height / (span[1] || 1e-9));
-    return (span[0] || span[1] ? fit : 1) * this.camera.zoom;
-  }
-
-  // The point of the map in the middle of each panel.
-  centre() {
-    const { low, high } = this.grid;
-    return [low[0] + this.camera.x * (high[0] - low[0]), low[1] + this.camera.y * (high[1] - low[1])];
-  }
-
-  toScreen(panel, row) {
-    const scale = this.scale(panel), [cx, cy] = this.centre();
-    return [panel.x + panel.width / 2 + (this.xy[2 * row] - cx) * scale, panel.y + panel.height / 2 - (this.xy[2 * row + 1] - cy) * scale];
-  }
-
-  // From a place inside the panel to the map.
-  toMap(panel, x, y) {
-    const scale = this.scale(panel), [cx, cy] = this.centre();
-    return [cx + (x - panel.width / 2) / scale, cy - (y - panel.height / 2) / scale];
-  }
-
-  panelAt(x, y) { return this.panels?.find((p) => x >= p.x && x <= p.x + p.width && y >= p.y && y <= p.y + p.height); }
-
-  // Move by pixels.
-  pan(panel, dx, dy) {
-    const scale = this.scale(panel), { low, high } = this.grid;
-    this.lookAt(this.camera.x - dx / scale / (high[0] - low[0] || 1), this.camera.y + dy / scale / (high[1] - low[1] || 1));
-  }
-
-  lookAt(x, y) {
-    [this.camera.x, this.camera.y] = [Math.min(1, Math.max(0, x)), Math.min(1, Math.max(0, y))];
-    this.ask();
-  }
-
-  // Zoom around a place inside the panel, which stays where it is.
-  zoom(factor, panel = this.panels[0], x = panel.width / 2, y = panel.height / 2) {
-    const before = this.toMap(panel, x, y);
-    this.camera.zoom = Math.min(MOST_ZOOM, Math.max(0.5, this.camera.zoom * factor));
-    const after = this.toMap(panel, x, y), { low, high } = this.grid;
-    this.lookAt(
-      this.camera.x + (before[0] - after[0]) / (high[0] - low[0] || 1),
-      this.camera.y + (before[1] - after[1]) / (high[1] - low[1] || 1),
-    );
-  }
-
-  fit() {
-    Object.assign(this.camera, { x: 0.5, y: 0.5, zoom: 1 });
     this.ask();
   }
 
@@ -236,10 +226,21 @@ export class View {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.over.width, this.over.height);
     context.scale(this.ratio, this.ratio);
-    overlay.draw(context, this, this.placedPanels());
+    this.cover(context);
     this.root.dataset.drawn = ++this.drawn;
     this.root.dataset.camera = [this.camera.x, this.camera.y, this.camera.zoom].map((value) => value.toFixed(4)).join(" ");
   }
+
+  // What lies over the points. context: its unit is a CSS pixel.
+  cover(context) {
+    const panels = this.placedPanels();
+    halo.draw(context, this, panels);
+    overlay.draw(context, this, panels);
+    edges.draw(context, this, panels);
+    fan.draw(context, this, panels);
+  }
+
+  pointSize() { return pointLook(this, this.panels[0]).size; }
 
   placedPanels() {
     return this.panels.map((panel) => ({ ...panel, toScreen: (row) => this.toScreen(panel, row) }));
@@ -247,36 +248,17 @@ export class View {
 
   paint(ratio) {
     const [cx, cy] = this.centre();
-    const size = Math.max(2.5, Math.min(5, 160 / Math.sqrt(this.data.n))) * Math.min(3, Math.max(1, this.camera.zoom ** 0.25));
+    const { size, strength } = pointLook(this, this.panels[0]);
     const panels = this.panels.map((panel) => {
       const scale = this.scale(panel), [sx, sy] = [(2 * scale) / panel.width, (2 * scale) / panel.height];
       const [x, y, width, height] = [panel.x, panel.y, panel.width, panel.height].map((value) => Math.round(value * ratio));
       return { x, y, width, height, codes: panel.codes, palette: panel.palette, camera: [sx, sy, -cx * sx, -cy * sy] };
     });
     // Other picks leave the points alone, which are most of the work; the browser goes on showing them.
-    const wanted = JSON.stringify([ratio, size, panels, this.data.xy, this.data.selected]);
+    const wanted = JSON.stringify([ratio, size, strength, panels, this.placesKey, this.data.selected]);
     if (wanted === this.painted) return;
     this.painted = wanted;
-    this.points.draw(panels, size * ratio);
-  }
-
-  // The whole component as a picture, twice as fine as the screen shows it.
-  picture() {
-    const ratio = 2 * this.ratio, canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [this.stage.clientWidth, this.stage.clientHeight].map((value) => Math.round(value * ratio));
-    const context = canvas.getContext("2d");
-    context.fillStyle = this.look.background;
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    const size = [this.background.width, this.background.height];
-    [this.background.width, this.background.height] = [canvas.width, canvas.height];
-    this.paint(ratio);
-    context.drawImage(this.background, 0, 0);
-    [this.background.width, this.background.height] = size;
-    this.painted = "";
-    context.scale(ratio, ratio);
-    overlay.draw(context, this, this.placedPanels());
-    this.ask();
-    return canvas;
+    this.points.draw(panels, size * ratio, strength);
   }
 }
 

@@ -1,0 +1,1 @@
+"""Widgets to parameter objects: each control is derived from its parameter's declaration."""

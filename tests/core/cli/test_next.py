@@ -1,0 +1,140 @@
+"""The command `next`: labels are back, the next images are picked, and the run can be repeated."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import usl_core as usl
+from usl_core.cli.parser import main
+from usl_core.export.run_record import load_run_record
+
+METHODS = [name for name in usl.methods(second_round=True) if name != "usl-t"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """40 images without class folders; their colour tells their kind."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "photos"
+    root.mkdir()
+    for number in range(40):
+        base = np.full((8, 8, 3), 60 + 120 * (number % 2))
+        pixels = np.clip(base + rng.normal(scale=30, size=(8, 8, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(root / f"{number:02}.png")
+    return root
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.csv"
+    rows = [f"{number:02}.png,{'dark' if number % 2 == 0 else 'bright'}" for number in range(12)]
+    path.write_text("path,label\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def run(*arguments: object) -> int:
+    return main([*map(str, arguments), "--encoder", "pixels:pca"] if "--from" not in arguments else [*map(str, arguments)])
+
+
+def read_picks(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_respects_what_is_labelled_and_can_be_repeated(folder, labels, tmp_path, capsys, method):
+    (tmp_path / "veto.txt").write_text("12.png\n")
+    out, again = tmp_path / "out", tmp_path / "again"
+    veto = tmp_path / "veto.txt"
+    assert run("next", folder, "--labels", labels, "--budget", 5, "--method", method, "--vetoed", veto, "--out", out) == 0
+    captured = capsys.readouterr()
+    rows = read_picks(out / "picks.csv")
+    assert captured.out.splitlines() == [row["path"] for row in rows]
+    assert len({row["path"] for row in rows}) == 5
+    assert all(int(row["path"][:2]) > 12 for row in rows)
+    assert {row["predicted"] for row in rows} <= {"dark", "bright"}
+    assert all(0.5 <= float(row["confidence"]) <= 1 for row in rows)
+    assert "12 images have a class" in captured.err
+    labels.unlink()
+    assert run("select", "--from", out / "run.json", "--out", again) == 0
+    for name in ("picks.csv", "picks.npy", "run.json"):
+        assert (again / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_the_record_holds_the_labels(folder, labels, tmp_path):
+    assert run("next", folder, "--labels", labels, "--budget", 2, "--method", "margin", "--out", tmp_path / "out") == 0
+    record = load_run_record(tmp_path / "out" / "run.json")
+    assert record.labels is not None
+    assert record.labels.file == str(labels)
+    assert record.labels.class_names == ("bright", "dark")
+    assert record.labels.ids(40).tolist() == [1, 0] * 6 + [-1] * 28
+    assert record.labelled == tuple(range(12))
+    assert record.labels.digest == json.loads((tmp_path / "out" / "run.json").read_text())["labels"]["digest"] != ""
+
+
+def test_what_is_odd_is_said_and_kept(folder, labels, tmp_path, capsys):
+    with labels.open("a") as file:
+        file.write("00.png,bright\nnowhere.png,dark\n30.png,\n31.png,Dark\n")
+        file.writelines(f"lost/{number}.jpg,=1+1\n" for number in range(30))
+    out = tmp_path / "out"
+    assert run("next", folder, "--labels", labels, "--budget", 25, "--out", out) == 0
+    err = capsys.readouterr().err
+    assert "1 image has more than one class" in err
+    assert "'00.png': 'dark' (line 2), 'bright' (line 14)" in err
+    assert "1 class name is probably misspelt" in err
+    assert "'Dark' (1 image) is probably 'dark' (6)" in err
+    assert "1 image has no class yet" in err
+    assert "and 11 more, see labels-report.txt" in err
+    report = (out / "labels-report.txt").read_text()
+    assert all(f"lost/{number}.jpg" in report for number in range(30))
+    picked = {row["path"] for row in read_picks(out / "picks.csv")}
+    assert not picked & {f"{number:02}.png" for number in (*range(12), 31)}
+    labels.write_text("path,label\n00.png,dark\n")
+    assert run("next", folder, "--labels", labels, "--budget", 3, "--out", out) == 0
+    assert not (out / "labels-report.txt").exists()
+
+
+def test_no_class_at_all_is_no_classifier(folder, labels, tmp_path, capsys):
+    labels.write_text("path,label\n00.png,\n")
+    assert run("next", folder, "--labels", labels, "--budget", 3, "--method", "uherding", "--out", tmp_path / "out") == 0
+    assert "predicted" not in (tmp_path / "out" / "picks.csv").read_text()
+    assert "maxherding" in capsys.readouterr().err
+    assert run("next", folder, "--labels", labels, "--budget", 3, "--method", "margin") == 2
+    assert "labelled is empty" in capsys.readouterr().err
+
+
+def test_class_folders_of_the_images_are_not_asked(folder, labels, tmp_path):
+    """Where folders tell the classes, the second round must not look at those that nobody has labelled."""
+    for number in range(40):
+        (folder / str(number % 3)).mkdir(exist_ok=True)
+        (folder / f"{number:02}.png").rename(folder / str(number % 3) / f"{number:02}.png")
+    assert run("next", folder, "--labels", labels, "--budget", 4, "--method", "margin", "--out", tmp_path / "out") == 0
+    assert {row["predicted"] for row in read_picks(tmp_path / "out" / "picks.csv")} <= {"dark", "bright"}
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "said"),
+    [
+        ("path,label\n00.png,dark\n", (), "give --budget"),
+        ("path,label\n00.png,dark\n", ("--budget", 40), "[1, 39] (images left of 40: 1 labelled, 0 vetoed)"),
+        ("path,label\n00.png,dark\n", ("--budget", 3, "--method", "magic"), "magic"),
+        ("path\n00.png\n", ("--budget", 3), "no column of classes"),
+    ],
+)
+def test_a_mistake_is_one_line(folder, labels, capsys, content, arguments, said):
+    labels.write_text(content)
+    assert run("next", folder, "--labels", labels, *arguments) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert said in last
+
+
+def test_a_missing_file_of_labels_is_told(folder, tmp_path, capsys):
+    assert run("next", folder, "--labels", tmp_path / "nowhere.csv", "--budget", 3) == 2
+    assert "--labels" in capsys.readouterr().err

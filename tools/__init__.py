@@ -1,0 +1,1 @@
+"""What maintainers run from a checkout: what comes along is made again here. Not in the wheel."""

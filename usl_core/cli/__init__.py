@@ -1,0 +1,1 @@
+"""The command line: the parser, what its options mean, and a module per command."""

@@ -1,0 +1,115 @@
+"""The files that commands write beside what they print, and the list of problems, which stands in both."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UslError
+from ..selection.context import RULES
+from ..types import Features, ImageSet, Neighbors, Selection
+from .folders import lasting
+from .inputs import precision_of
+from .output import say_problems
+
+if TYPE_CHECKING:
+    from ..export.recorded_labels import RecordedLabels
+    from ..export.run_record import RunRecord
+
+_OURS = {
+    "picks-spreadsheet.csv": b"\xef\xbb\xbfrank,path_as_text,",
+    "problems.csv": b"kind,path,cause",
+    "problems-spreadsheet.csv": b"\xef\xbb\xbfkind,path_as_text,cause",
+    "run.json": b'{\n  "format": ',
+    "labels-report.txt": b"labels: ",
+}
+"""Files that a run may or may not write, and how they begin."""
+
+
+def write_picks(
+    selection: Selection,
+    features: Features,
+    graph: Neighbors,
+    options: argparse.Namespace,
+    folder: str,
+    method: str,
+    k: int,
+    labelled: tuple[int, ...],
+    vetoed: tuple[int, ...],
+    record: RunRecord | None = None,
+    *,
+    labels: RecordedLabels | None = None,
+    predictions: Sequence[tuple[str, float]] | None = None,
+    repeatable: bool = True,
+) -> list[str]:
+    """Into --out; returns the names of the files. What `select` cannot repeat gets no run.json."""
+    from ..export.files import picks_csv, run_record, write_atomically, write_picks_csv, write_picks_npy, write_run_record
+
+    out = Path(options.out)
+    remove_stale(out, "run.json", "picks-spreadsheet.csv")
+    written = ["picks.csv", "picks.npy"]
+    write_picks_csv(out / "picks.csv", selection, features, graph, k, predictions=predictions)
+    write_picks_npy(out / "picks.npy", selection)
+    if options.spreadsheet:
+        table = picks_csv(selection, features, graph, k, predictions=predictions, spreadsheet=True)
+        write_atomically(out / "picks-spreadsheet.csv", table)
+        written.append("picks-spreadsheet.csv")
+    if repeatable:
+        document = run_record(
+            selection,
+            features,
+            folder=lasting(folder),
+            split=record.split if record else options.split,
+            method=method,
+            labelled=labelled,
+            vetoed=vetoed,
+            precision=precision_of(options, record),
+            rules=record.rules if record else RULES,
+            near_duplicates=record.near_duplicates if record else options.near_duplicates,
+            labels=labels,
+        )
+        write_run_record(out / "run.json", document)
+        written.append("run.json")
+    return written
+
+
+def report_problems(images: ImageSet, options: argparse.Namespace, out: str | None) -> None:
+    """Say which files could not be used, or are worth a look, and list them all in problems.csv and where --problems says.
+
+    Args:
+        images: with their problems and notes.
+        options: of the command.
+        out: folder for problems.csv; None: none is written.
+
+    Raises:
+        UslError: a file cannot be written.
+    """
+    from ..export.files import problems_csv, write_atomically
+
+    listed_in = options.problems
+    if listed_in is not None:
+        write_atomically(listed_in, problems_csv(images))
+    if out is not None:
+        remove_stale(Path(out), "problems.csv", "problems-spreadsheet.csv")
+        if images.problems or images.notes:
+            listed_in = str(Path(out, "problems.csv"))
+            write_atomically(listed_in, problems_csv(images))
+            if getattr(options, "spreadsheet", False):
+                write_atomically(Path(out, "problems-spreadsheet.csv"), problems_csv(images, spreadsheet=True))
+    say_problems(images, listed_in)
+
+
+def remove_stale(out: Path, *names: str) -> None:
+    """Remove what an earlier run wrote and this one may not write again; files of others that are called so stay."""
+    for name in names:
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            try:
+                with (out / name).open("rb") as file:
+                    ours = file.read(len(_OURS[name])) == _OURS[name]
+                if ours:
+                    (out / name).unlink()
+            except PermissionError as error:
+                raise UslError(f"{out / name} is of an earlier run and cannot be removed ({error.strerror})") from error

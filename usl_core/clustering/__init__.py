@@ -1,0 +1,1 @@
+"""k-means that always ends with m non-empty clusters."""

@@ -1,0 +1,1 @@
+"""What a selection is worth: scores, and several methods compared over seeds."""

@@ -1,0 +1,1 @@
+"""Arrays to plotly figures, in one look, without Streamlit."""

@@ -1,0 +1,1 @@
+"""What the kNN graph tells: neighbours, density, copies, near-duplicates."""

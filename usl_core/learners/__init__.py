@@ -1,0 +1,1 @@
+"""Classifiers on frozen features, fitted to the images that have a label."""

@@ -1,0 +1,1 @@
+"""From a source to everything that selecting and drawing need of it, each result kept on disk."""

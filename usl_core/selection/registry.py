@@ -1,0 +1,253 @@
+"""The registry of selection methods, and `select`, the one door to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic import blas_threads
+from ..errors import UslError
+from ..graph.near_duplicates import candidates_of
+from ..learners.logistic import LogisticClassifier
+from ..types import Features, Neighbors, Progress, Selection, Views
+from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
+from .context import RULES, SelectionContext
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCard:
+    """A selection method as users see it.
+
+    Args:
+        name: what `select` takes.
+        summary: one sentence.
+        needs_labels: it looks at the class labels.
+        home: "module:function" inside this package; imported on use.
+        params: name of the parameter class in that module, or None.
+        second_round: it goes by a classifier of what is labelled already; see `select`.
+    """
+
+    name: str
+    summary: str
+    needs_labels: bool
+    home: str
+    params: str | None = None
+    second_round: bool = False
+
+
+_CARDS = (
+    MethodCard("random", "Uniform draw without replacement; what most people do today.", False, "random:select_random"),
+    MethodCard(
+        "stratified",
+        "Evenly over the classes, uniform inside each; needs the labels, so it is a reference and not a method to use.",
+        True,
+        "stratified:select_stratified",
+    ),
+    MethodCard(
+        "cluster-stratified",
+        "One uniform draw from each of m k-means clusters; diversity without regard for density.",
+        False,
+        "stratified:select_cluster_stratified",
+    ),
+    MethodCard(
+        "usl",
+        "The densest image of each of m k-means clusters, pushed away from the other clusters' picks (ECCV 2022).",
+        False,
+        "usl:select_usl",
+        "UslParams",
+    ),
+    MethodCard(
+        "usl-t",
+        "Clusters learnt by training (learnable k-means), and the most confident image of each (ECCV 2022).",
+        False,
+        "uslt:select_uslt",
+        "UsltParams",
+    ),
+)
+_SECOND_ROUND = (
+    MethodCard(
+        "margin",
+        "What a classifier of the labelled images is least sure of: the smallest difference of its two likeliest classes.",
+        False,
+        "margin:select_margin",
+        second_round=True,
+    ),
+    MethodCard(
+        "uherding",
+        "Coverage of the images, in which one counts by how unsure a classifier of the labelled images is of it (2025).",
+        False,
+        "uherding:select_uherding",
+        second_round=True,
+    ),
+    MethodCard(
+        "dropquery",
+        "Of the images whose class changes when features are dropped, the centres of m k-means clusters (TMLR 2024).",
+        False,
+        "dropquery:select_dropquery",
+        second_round=True,
+    ),
+)
+_BY_NAME = {card.name: card for card in (*_CARDS, *_SECOND_ROUND)}
+
+
+def methods(*, second_round: bool = False) -> list[str]:
+    """Names that `select` takes.
+
+    Args:
+        second_round: also those of the methods that need images with labels.
+
+    >>> usl.methods()[:5]
+    ['random', 'stratified', 'cluster-stratified', 'usl', 'usl-t']
+    >>> usl.methods(second_round=True)[-3:]
+    ['margin', 'uherding', 'dropquery']
+    """
+    return [card.name for card in method_cards(second_round=second_round)]
+
+
+def method_cards(*, second_round: bool = False) -> list[MethodCard]:
+    """The methods with their descriptions; arguments as for `methods`.
+
+    >>> [card.name for card in usl.method_cards() if card.needs_labels]
+    ['stratified']
+    """
+    return [*_CARDS, *_SECOND_ROUND] if second_round else list(_CARDS)
+
+
+def runs_as(method: str, has_labels: bool) -> str:
+    """The name under which `method` really runs: without class labels, stratified becomes cluster-stratified."""
+    return "cluster-stratified" if method == "stratified" and not has_labels else method
+
+
+def default_params(method: str) -> Any:
+    """The parameter object that `select` uses where none is given, or None for a method that has no parameters.
+
+    Raises:
+        UslError: no such method.
+    """
+    card = _card(method)
+    return getattr(_home(card)[0], card.params)() if card.params else None
+
+
+def _card(method: Any) -> MethodCard:
+    card = _BY_NAME.get(method) if isinstance(method, str) else None
+    if card is None:
+        raise UslError(f"method must be one of {', '.join(_BY_NAME)} but is {method!r}")
+    return card
+
+
+def _home(card: MethodCard) -> tuple[ModuleType, str]:
+    module, _, function = card.home.partition(":")
+    return import_module(f"{__package__}.{module}"), function
+
+
+def _checked(classifier: Any, dim: int) -> LogisticClassifier:
+    if not isinstance(classifier, LogisticClassifier):
+        raise UslError(f"classifier must be what fit_logistic returns but is a {type(classifier).__name__}")
+    if classifier.weights.shape[1] != dim:
+        fitted = classifier.weights.shape[1]
+        raise UslError(f"classifier was fitted on {fitted} dimensions, but the features have {dim}; fit one on these features")
+    return classifier
+
+
+@blas_threads(1)
+def select(
+    values: Any,
+    budget: int,
+    method: str = "usl",
+    params: Any = None,
+    seed: int = 0,
+    labels: Any = None,
+    labelled: Iterable[int] | None = None,
+    vetoed: Iterable[int] | None = None,
+    neighbors: Neighbors | None = None,
+    cluster_labels: Any = None,
+    views: Views | None = None,
+    classifier: LogisticClassifier | None = None,
+    on_progress: Progress | None = None,
+    rules: int = RULES,
+    near_duplicates: float | None = None,
+) -> Selection:
+    """Pick the images to label.
+
+    Copies, images whose features or whose files are the same, are one image: no two of them are picked, and none of a labelled
+    or vetoed image, while anything else is left. Which files are the same is known where `values` are `Features`.
+
+    The methods of the second round, `methods(second_round=True)`, go by a classifier that is fitted to the labels of the
+    labelled rows; labels of other rows are not looked at.
+
+    Args:
+        values: (n, d) features (`Features` or any array); rows are normalised to length 1.
+        budget: m in [1, images that are neither labelled nor vetoed].
+        method: one of `methods(second_round=True)`.
+        params: the method's parameter object, e.g. `UslParams()`; None means its defaults.
+        seed: whole number >= 0; same input and seed give the same picks.
+        labels: (n,) class ids, for methods that stratify over classes, and of the second round; for these, -1 is unknown.
+        labelled: rows that have a label already: they repel picks and are never returned.
+        vetoed: rows that must never be returned.
+        neighbors: a kNN graph of the same rows, to avoid a new search.
+        cluster_labels: (n,) clusters to use instead of running k-means.
+        views: of the same images, see `encode_views`; USL-T trains on them, and on noisy features without.
+        classifier: for methods of the second round, what `fit_logistic` made of the labels; None: they fit one.
+        on_progress: see `types.Progress`.
+        rules: 2, or 1 to repeat a run that was recorded before copies counted as one image, see `selection.context.RULES`.
+        near_duplicates: a cosine in (0, 1] from which on images are so alike that one label is enough: at most one of each
+            group of `find_near_duplicates` is picked, and none of what is alike to a labelled image; None: copies alone count.
+
+    Returns:
+        Selection with exactly `budget` distinct rows; `notes` tell how many copies had to be picked, or how many images are
+        near-duplicates.
+
+    Raises:
+        UslError: any argument breaks its rule, or the budget is larger than there are groups of near-duplicates.
+
+    >>> features = usl.load_demo("digits").features
+    >>> picks = usl.select(features, 10, "usl")
+    >>> len(set(picks.indices.tolist())), picks.method
+    (10, 'usl')
+    """
+    card = _card(method)
+    module, function = _home(card)
+    expected = getattr(module, card.params) if card.params else None
+    if params is not None and (expected is None or not isinstance(params, expected)):
+        wanted = f"a {card.params}" if card.params else "None (it has no parameters)"
+        raise UslError(f"params of method {method!r} must be {wanted} but is {params!r:.80}")
+    x = unit_rows(values)
+    n = len(x)
+    fixed, barred = index_set(labelled, n, "labelled"), index_set(vetoed, n, "vetoed")
+    available = n - len(np.union1d(fixed, barred))
+    left = "images" if available == n else f"images left of {n}: {len(fixed)} labelled, {len(barred)} vetoed"
+    if available == 0:
+        raise UslError(f"there is nothing to choose from (0 {left})")
+    m = whole_number(budget, "budget", 1, available, left)
+    rules = whole_number(rules, "rules", 1, RULES)
+    seed = whole_number(seed, "seed", 0)
+    graph = None if neighbors is None else same_images(neighbors, n)
+    duplicates = values.images.duplicates if isinstance(values, Features) else ()
+    choice = candidates_of(
+        *(x, m, fixed, barred),
+        duplicates=duplicates,
+        neighbors=graph,
+        near_duplicates=near_duplicates,
+        copies_count=rules > 1,
+    )
+    context = SelectionContext(
+        candidates=choice.rows,
+        neighbors=graph,
+        cluster_labels=None if cluster_labels is None else class_ids(cluster_labels, n, "cluster_labels"),
+        labels=None if labels is None else class_ids(labels, n),
+        labelled=fixed,
+        vetoed=barred,
+        views=views,
+        classifier=None if classifier is None else _checked(classifier, x.shape[1]),
+        rules=rules,
+        on_progress=on_progress,
+    )
+    if params is None:
+        params = default_params(method)
+    selection: Selection = getattr(module, function)(x, m, params, seed=seed, context=context)
+    return replace(selection, notes=(*selection.notes, *choice.notes))
