@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from .server import PATIENCE_SECONDS, Server, fresh_browser, running_app
+from .server import PATIENCE_SECONDS, Server, fresh_browser, running_app, what_is_shown
 
 expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
@@ -43,3 +44,11 @@ def page(browser: BrowserContext) -> Iterator[Page]:
     opened = browser.new_page()
     yield opened
     opened.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """Say with a failure what was on the screen."""
+    report = (yield).get_result()
+    if report.failed and report.when != "teardown":
+        report.sections.append(("what was shown", what_is_shown()))

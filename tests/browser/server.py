@@ -9,12 +9,14 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 
 from .find_browser import FLAGS, find_browser
 
@@ -69,6 +71,11 @@ def _own_folders(cache: str) -> dict[str, str]:
 
 
 _ports: list[int] = []
+_logs: dict[str, IO[str]] = {}
+"""What the running servers print, by their addresses."""
+_browsers: list[BrowserContext] = []
+_said: deque[str] = deque(maxlen=40)
+"""What pages wrote to their consoles and asked for in vain."""
 
 
 def _free_port() -> int:
@@ -113,20 +120,22 @@ def running_app(
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+        address = f"http://127.0.0.1:{port}"
+        _logs[address] = log
         try:
-            _wait_until_up(f"http://127.0.0.1:{port}", server, log)
-            yield Server(f"http://127.0.0.1:{port}", server, Path(cache))
+            _wait_until_up(address, server, log)
+            yield Server(address, server, Path(cache))
         finally:
+            _logs.pop(address, None)
             server.terminate()
             server.wait(timeout=20)
 
 
-def _wait_until_up(address: str, server: subprocess.Popen[bytes], log: object) -> None:
+def _wait_until_up(address: str, server: subprocess.Popen[bytes], log: IO[str]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         if server.poll() is not None or time.monotonic() > deadline:
-            log.seek(0)  # type: ignore[attr-defined]
-            raise RuntimeError(f"the app did not start:\n{log.read()[-3000:]}")  # type: ignore[attr-defined]
+            raise RuntimeError(f"the app did not start:\n{_end_of(log)}")
         try:
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
                 return
@@ -144,9 +153,45 @@ def fresh_browser(**options: object) -> Iterator[BrowserContext]:
         context = playwright.chromium.launch_persistent_context(profile, executable_path=executable, args=FLAGS, **options)  # type: ignore[arg-type]
         try:
             context.set_default_timeout(1000 * PATIENCE_SECONDS)
+            context.on("console", _remember)
+            context.on("weberror", lambda failed: _said.append(f"error: {str(failed.error)[:600]}"))
+            context.on("requestfailed", lambda asked: _said.append(f"no answer: {asked.url} ({asked.failure})"))
+            _browsers.append(context)
             yield context
         finally:
+            if context in _browsers:
+                _browsers.remove(context)
             context.close()
+
+
+def _remember(told: ConsoleMessage) -> None:
+    if told.type in ("error", "warning") and "GL Driver Message" not in told.text:
+        _said.append(f"{told.type} at {told.location.get('url')}: {told.text[:300]}")
+
+
+def _end_of(log: IO[str]) -> str:
+    """What was printed last. The server writes on at the end, wherever this process has read to."""
+    with Path(f"/proc/self/fd/{log.fileno()}").open(errors="replace") as its:
+        return its.read()[-3000:]
+
+
+_PAGE = "() => [{...document.querySelector('[data-testid=stApp]')?.dataset}, document.body.innerText.slice(0, 1500)]"
+_MAPS = "found => found.map(maps => [{...maps.dataset}, maps.checkVisibility(), maps.innerText.slice(0, 300)])"
+
+
+def what_is_shown() -> str:
+    """What all open pages show, wrote to their consoles, and what the servers printed: for who reads that a test failed."""
+    lines = []
+    for page in [page for browser in _browsers for page in browser.pages]:
+        try:
+            shown = [page.evaluate(_PAGE), page.locator(".maps").evaluate_all(_MAPS)]
+        except Error as error:  # it may be closed, or never have got anything
+            shown = [error]
+        lines += [page.url, *(f"    {part}" for part in shown)]
+    lines += ["consoles:", *_said]
+    for address, log in _logs.items():
+        lines.append(f"{address} printed:\n{_end_of(log)}")
+    return "\n".join(lines)
 
 
 def settle(page: Page) -> None:
