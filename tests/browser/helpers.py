@@ -72,9 +72,9 @@ def ask(page: Page, script: str, given: object = None, *, at: int = 0) -> Any:
 
 
 def wait_until(page: Page, script: str, given: object = None, *, at: int = 0) -> None:
-    """Until `(view, given) => ...` holds for a map component."""
+    """Until `(view, given) => ...` holds for a map component that has drawn its panels."""
     root = page.locator(".maps").nth(at).element_handle()
-    page.wait_for_function(f"([root, given]) => ({script})(root.usl, given)", arg=[root, given])
+    page.wait_for_function(f"([root, given]) => root.usl?.panels && ({script})(root.usl, given)", arg=[root, given])
 
 
 def place_of(page: Page, row: int, *, panel: int = 0, at: int = 0) -> tuple[float, float]:

@@ -498,6 +498,26 @@ def test_arrays_that_the_server_has_dropped_are_asked_for_again(browser: Browser
     page.close()
 
 
+@pytest.mark.parametrize("part", ["api/maps/*/index.js", "api/maps/*/points.js", "api/array/*"])
+def test_what_gets_lost_on_the_way_is_asked_for_again(browser: BrowserContext, server: Server, part: str):
+    page = browser.new_page()
+    lost: list[str] = []
+
+    def lose_first(route: Route) -> None:
+        if len(lost) < 2:
+            lost.append(route.request.url)
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route(f"**/{part}", lose_first)
+    open_compare(page, server.address)
+    assert len(lost) == 2
+    assert drawn_picks(page, panel=2) == picks(page, "USL")
+    assert "does not answer" not in page.locator(".maps").inner_text()
+    page.close()
+
+
 def test_a_server_that_never_has_them_is_not_asked_for_ever(browser: BrowserContext, server: Server):
     page = browser.new_page()
     asked: list[str] = []

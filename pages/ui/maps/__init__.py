@@ -29,7 +29,16 @@ __all__ = ["Channel", "Background", "Panel", "background_of", "selected", "show"
 SCRIPTS = Path(__file__).parent / "scripts"
 _FLAT, _SELECTED, _AGAIN = "maps-flat", "maps-selected", "maps-again"
 # Streamlit sends these lines again with every change, so they only load the rest, which browsers keep.
-_LOADER = """const load = (address) => import(new URL(address, document.baseURI).href);
+_LOADER = """async function load(address) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await import(new URL(address, document.baseURI).href);
+    } catch (error) {  // a file that did not come; what came is there at the next try
+      if (tries === 8) throw error;
+      await new Promise((go) => setTimeout(go, 250 * 2 ** (tries - 1)));
+    }
+  }
+}
 export default function (given) {
   const here = load(given.data.script);
   here.then((script) => script.show(given));

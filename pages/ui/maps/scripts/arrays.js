@@ -1,4 +1,6 @@
 // Arrays and lists of the server by the digest of their bytes: fetched once, kept for every map on the page.
+import { reach } from "./reach.js";
+
 const KEPT_BYTES = 96 * 2 ** 20;
 const known = new Map();
 let bytes = 0;
@@ -13,11 +15,11 @@ export function here(digest) {
   return found;
 }
 
-// A promise of the array; fails with "missing" where the server has it no longer.
-export async function fetched(digest, kind) {
+// A promise of the array; fails with "missing" where the server has it no longer. late: see reach.
+export async function fetched(digest, kind, late) {
   const found = here(digest);
   if (found) return found;
-  const response = await fetch(new URL(`api/array/${digest}`, document.baseURI));
+  const response = await reach(`api/array/${digest}`, late);
   // An unknown address gets the page itself, with status 200.
   const ok = response.ok && response.headers.get("content-type") === "application/octet-stream";
   if (!ok) throw new Error(response.status === 404 || response.ok ? "missing" : `status ${response.status}`);

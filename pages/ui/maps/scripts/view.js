@@ -85,13 +85,20 @@ export class View extends Viewport {
     for (const panel of data.panels) if (panel.peaks) wanted.set(panel.peaks, "i");
     if ([...wanted.keys()].some((digest) => !here(digest))) {
       this.root.dataset.loading = "";
+      let late = false;
+      const wait = () => {
+        if (turn !== this.turn || late) return;
+        late = true;
+        this.say("The server does not answer. Trying again …");
+      };
       try {
-        await Promise.all([...wanted].map(([digest, kind]) => fetched(digest, kind)));
+        await Promise.all([...wanted].map(([digest, kind]) => fetched(digest, kind, wait)));
       } catch (error) {
         if (turn === this.turn) this.failed(error);
         return;
       }
       if (turn !== this.turn) return; // something newer came
+      if (late) this.say("");
     }
     delete this.root.dataset.loading;
     this.data = data;
