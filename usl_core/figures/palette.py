@@ -1,6 +1,7 @@
 """Colours, marker shapes and patterns: one look per method, one colour per class, and both themes legible.
 
-Methods wear the colours of Okabe and Ito, which stay apart for every kind of colour vision; shape and pattern say the same
+Methods wear five colours of Okabe and Ito, which stay apart for every kind of colour vision, and those of the second round the
+three that lie farthest from these and from each other to the vision that tells them apart worst; shape and pattern say the same
 again without colour. Reference: M. Okabe, K. Ito: Color Universal Design, 2008.
 """
 
@@ -85,11 +86,14 @@ METHOD_STYLE: Mapping[str, MethodStyle] = MappingProxyType(
         "cluster-stratified": MethodStyle("#E69F00", "triangle-up", "x", "Cluster-stratified"),
         "usl": MethodStyle("#D55E00", "diamond", "\\", "USL"),
         "usl-t": MethodStyle("#0072B2", "star", ".", "USL-T"),
+        "margin": MethodStyle("#8800FF", "triangle-down", "-", "Margin"),
+        "uherding": MethodStyle("#555500", "hexagon", "|", "Uncertainty herding"),
+        "dropquery": MethodStyle("#991166", "cross", "+", "DropQuery"),
     }
 )
-_FALLBACK_COLOURS = ("#009E73", "#F0E442", "#0072B2", "#999999")
-_FALLBACK_SYMBOLS = ("pentagon", "hexagon", "triangle-down", "cross")
-_FALLBACK_PATTERNS = ("-", "|", "+")
+_FALLBACK_COLOURS = ("#009E73", "#F0E442", "#0072B2", "#6B6B6B")
+_FALLBACK_SYMBOLS = ("pentagon", "x")
+_FALLBACK_PATTERNS = ("-", "|", "+")  # plotly has no more
 
 CATEGORICAL = (
     *("#f945da", "#04a322", "#1552fe", "#a4520f", "#7d93b7", "#c60373", "#17745d", "#bf8b1f", "#a57afe", "#fc5884"),

@@ -26,8 +26,9 @@ def mark(method: str) -> Markup:
 
 
 def _shape(symbol: str, colour: str) -> str:
-    if symbol == "cross":
-        return f'<path d="M7 2h6v5h5v6h-5v5h-6v-5h-5v-6h5z" fill="{colour}"/>'
+    if symbol in ("cross", "x"):
+        turned = ' transform="rotate(45 10 10)"' if symbol == "x" else ""
+        return f'<path d="M7 2h6v5h5v6h-5v5h-6v-5h-5v-6h5z" fill="{colour}"{turned}/>'
     if symbol == "star":
         corners = [_corner(270 + 36 * index, 9 if index % 2 == 0 else 3.8) for index in range(10)]
     elif symbol in _POLYGONS:

@@ -14,6 +14,7 @@ from usl_core.figures.categories import category_palette, places_on_map
 from usl_core.figures.layers import MAX_LEGEND, PICK_SIZES
 from usl_core.figures.maps import METHOD_STYLE, MapFacts, Panel, class_bars, class_histogram, map_figure, method_style
 from usl_core.figures.palette import CATEGORICAL, THEMES, VIRIDIS, category_places, contrast
+from usl_core.figures.vision import VISIONS, colour_distances
 from usl_core.names import display_name, hover_name
 from usl_core.report.marks import mark
 from usl_core.selection.registry import methods
@@ -311,13 +312,25 @@ def test_class_bars_differ_by_pattern_and_colour():
 
 
 def test_methods_look_different_in_colour_shape_and_pattern():
-    assert set(methods()) | {"usl-t"} <= set(METHOD_STYLE)
+    assert set(methods(second_round=True)) <= set(METHOD_STYLE)
     for a, b in itertools.combinations(METHOD_STYLE.values(), 2):
         assert a.colour != b.colour
         assert a.symbol != b.symbol
         assert a.pattern != b.pattern
         assert a.label != b.label
     assert set(PICK_SIZES) <= {style.symbol for style in METHOD_STYLE.values()}
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_the_colours_of_methods_are_apart_to_every_vision(vision):
+    """Those of unknown methods, too, which share one with USL-T."""
+    colours = [*(style.colour for style in METHOD_STYLE.values()), *{method_style(f"m{at}").colour for at in range(50)}]
+    apart = colour_distances(list(dict.fromkeys(colours)), vision)
+    assert len(apart) == len(METHOD_STYLE) + 3
+    least = 0.10 if vision == "normal" else 0.04
+    assert apart[~np.eye(len(apart), dtype=bool)].min() >= least
+    for name in THEMES:
+        assert min(contrast(style.colour, THEMES[name].background) for style in METHOD_STYLE.values()) >= 2.2
 
 
 def test_an_unknown_method_gets_a_lasting_look_of_its_own():
@@ -333,7 +346,7 @@ def test_an_unknown_method_gets_a_lasting_look_of_its_own():
 def test_every_marker_has_an_icon_of_its_own_shape():
     names = [*METHOD_STYLE, *{method_style(f"m{at}").symbol: f"m{at}" for at in range(50)}.values()]
     shapes = {method_style(name).symbol: mark(name).replace(method_style(name).colour, "") for name in names}
-    assert len(set(shapes.values())) == len(shapes) == 9
+    assert len(set(shapes.values())) == len(shapes) == 10
 
 
 @pytest.mark.parametrize("name", THEMES)

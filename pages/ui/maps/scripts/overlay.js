@@ -30,7 +30,7 @@ export function marker(context, symbol, x, y, r) {
   const corners = { square: [4, 45, 1.2], diamond: [4, 0, 1.3], "triangle-up": [3, 0, 1.3], "triangle-down": [3, 180, 1.3], pentagon: [5, 0, 1.1], hexagon: [6, 0, 1.1] }[symbol];
   if (corners) polygon(context, x, y, corners[0], corners[1], () => r * corners[2]);
   else if (symbol === "star") polygon(context, x, y, 10, 0, (i) => (i % 2 ? 0.62 : 1.55) * r);
-  else if (symbol === "cross") polygon(context, x, y, 12, -15, (i) => [1.2, 1.2, 0.55][i % 3] * r);
+  else if (symbol === "cross" || symbol === "x") polygon(context, x, y, 12, symbol === "x" ? 30 : -15, (i) => [1.2, 1.2, 0.55][i % 3] * r);
   else context.arc(x, y, r, 0, 2 * Math.PI);
   context.closePath();
 }
