@@ -72,11 +72,31 @@ assert done.exit_code == 0, done.output
 assert any(name.endswith(".parquet") for name in zipfile.ZipFile("application.zip").namelist())
 """
 FIFTYONE = """
-import runpy
+import os, runpy
+import fiftyone as fo
+from fiftyone.core.service import DatabaseService, ServiceExecutableNotFound
+try:
+    DatabaseService.find_mongod()
+except ServiceExecutableNotFound:  # it comes from elsewhere than pip; FiftyOne itself is the real one
+    import mongoengine, mongomock, pymongo
+    store, connect = mongomock.store.ServerStore(), mongoengine.connect
+    class Client(mongomock.MongoClient):
+        _closed = False
+        def __init__(self, *given, **named):
+            super().__init__("localhost", _store=store)
+    uri = fo.config.database_uri = "mongodb://localhost"
+    fo.config.database_validation = fo.config.database_admin = False
+    pymongo.MongoClient = Client
+    named = {"host": uri, "mongo_client_class": Client, "uuidRepresentation": "standard"}
+    mongoengine.connect = lambda name, **others: connect(name, **named)
 dataset = runpy.run_path("picks_fiftyone.py")["picked"]()
 assert len(dataset) == N
 assert dataset.values("rank") == list(range(1, N + 1))
 assert all(dataset.values("label.label"))
+assert all(os.path.isfile(path) for path in dataset.values("filepath"))
+assert all(sample.tags == ["pick"] for sample in dataset)
+dataset.compute_metadata()
+assert all(width == 9 for width in dataset.values("metadata.width"))
 dataset.delete()
 """
 CHECKS = {
