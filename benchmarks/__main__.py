@@ -9,7 +9,10 @@ from importlib import import_module
 
 from .harness import Row, cores, table
 
-GROUPS = ("start", "app", "many", "ui", "selection", "defaults", "encoding", "encoders", "features", "training", "finetune")
+GROUPS = (
+    *("start", "app", "many", "ui", "selection", "defaults", "second_round"),
+    *("encoding", "encoders", "features", "training", "finetune"),
+)
 
 
 def main() -> int:

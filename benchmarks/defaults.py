@@ -69,8 +69,8 @@ def rows() -> list[Row]:
     cells = [cell for name, features in _data() for cell in _cells(name, features, settings)]
     print(cell_table(cells, defaults), end="\n\n")
     print(setting_table(cells, settings, defaults), end="\n\n")
-    level = sum(_interval((cell.usl[defaults] - cell.random)[:, 0])[1] > 0 for cell in cells)
-    covered = sum(_interval((cell.usl[defaults] - cell.random)[:, 1])[1] >= 0 for cell in cells)
+    level = sum(interval((cell.usl[defaults] - cell.random)[:, 0])[1] > 0 for cell in cells)
+    covered = sum(interval((cell.usl[defaults] - cell.random)[:, 1])[1] >= 0 for cell in cells)
     ours, centers = (float(np.mean([scores[:, 0].mean() for scores in of])) for of in _columns(cells, defaults))
     what = "USL at its defaults"
     return [
@@ -153,14 +153,19 @@ def _nearest_to_centroids(x: FloatArray, labels: IntArray, centroids: FloatArray
 
 
 def _scores(x: FloatArray, labels: NDArray[np.integer], picks: IntArray) -> tuple[float, float]:
+    return nearest_accuracy(x, labels, picks), float(len(np.unique(labels[picks])))
+
+
+def nearest_accuracy(x: FloatArray, labels: NDArray[np.integer], picks: IntArray) -> float:
+    """In percent: how many of the images that were not picked have the class of the nearest pick."""
     place, _ = nearest_pick(x, picks)
     others = np.ones(len(x), dtype=bool)
     others[picks] = False
     right = labels[picks][place] == labels
-    return 100 * float(right[others].mean()), float(len(np.unique(labels[picks])))
+    return 100 * float(right[others].mean())
 
 
-def _interval(differences: NDArray[np.float64]) -> NDArray[np.float64]:
+def interval(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     """Lower and upper end of the interval of the mean over the seeds, which are the first axis."""
     drawn = np.random.default_rng(0).integers(len(differences), size=(_RESAMPLED, len(differences)))
     return np.percentile(differences[drawn].mean(axis=1), (2.5, 97.5), axis=0)
@@ -175,15 +180,16 @@ def cell_table(cells: Sequence[Cell], setting: Setting) -> str:
     for cell in cells:
         ours = cell.usl[setting]
         means = [scores[:, 0].mean() for scores in (cell.random, cell.centers, ours)]
-        apart = [_written((ours - other)[:, 0]) for other in (cell.random, cell.centers)]
-        classes = [f"{ours[:, 1].mean():.1f}", _written((ours - cell.random)[:, 1])]
+        apart = [written((ours - other)[:, 0]) for other in (cell.random, cell.centers)]
+        classes = [f"{ours[:, 1].mean():.1f}", written((ours - cell.random)[:, 1])]
         figures = [*(f"{mean:.1f} %" for mean in means), *apart, *classes]
         lines.append(f"| {cell.images} | `{cell.encoder}` | {cell.budget} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
-def _written(differences: NDArray[np.float64]) -> str:
-    low, high = _interval(differences)
+def written(differences: NDArray[np.float64]) -> str:
+    """Mean and interval of differences by seed."""
+    low, high = interval(differences)
     return f"{differences.mean():+.1f} ({low:+.1f} to {high:+.1f})"
 
 
@@ -196,7 +202,7 @@ def setting_table(cells: Sequence[Cell], settings: Sequence[Setting], defaults: 
     for setting in settings:
         apart = [cell.usl[setting] - cell.random for cell in cells]
         beside = np.mean([(cell.usl[setting] - cell.centers)[:, 0].mean() for cell in cells])
-        below = [sum(_interval(differences[:, score])[1] < 0 for differences in apart) for score in (0, 1)]
+        below = [sum(interval(differences[:, score])[1] < 0 for differences in apart) for score in (0, 1)]
         means = [differences[:, 0].mean() for differences in apart]
         mark = " (default)" if setting == defaults else ""
         lines.append(

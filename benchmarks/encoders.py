@@ -48,7 +48,7 @@ class Worth:
 
 def rows() -> list[Row]:
     """All rows of this group; prints the table they are taken from."""
-    found = [_worth(name, images, encoder) for name, images in _sets() for encoder in ENCODERS]
+    found = [_worth(name, images, encoder) for name, images in sets() for encoder in ENCODERS]
     print(worth_table(found), end="\n\n")
     made = []
     for name in dict.fromkeys(worth.images for worth in found):
@@ -61,7 +61,8 @@ def rows() -> list[Row]:
     return made
 
 
-def _sets() -> Iterator[tuple[str, ImageSet]]:
+def sets() -> Iterator[tuple[str, ImageSet]]:
+    """What is here of digits, shapes, CIFAR-10 and Fashion-MNIST, with true labels."""
     yield from ((name, usl.load_demo(name).images) for name in ("digits", "shapes"))
     if CIFAR.is_file():
         with tempfile.TemporaryDirectory() as cache:
