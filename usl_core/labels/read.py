@@ -19,6 +19,7 @@ from .cvat_xml import read_cvat_xml
 from .entries import Entry, LabelFile, distinct
 from .matching import Matcher
 from .records import is_tasks, read_pairs, read_records, read_tasks
+from .renaming import Renames, renamed
 from .returned import ReturnedLabels, matched
 from .table import read_table
 
@@ -30,6 +31,7 @@ def read_labels(
     path: Path | str,
     images: ImageSet,
     *,
+    rename: Renames = (),
     called: str = "the labels",
     folders: Sequence[str] = (),
     cache_dir: Path | str | None = None,
@@ -44,6 +46,7 @@ def read_labels(
             subfolders.
         images: the image set. An entry is found by its path, its content where the file lies there, or by the last parts of
             its name where one image alone has them.
+        rename: new names of classes by old ones, or texts OLD=NEW; the report tells which are probably misspelt.
         called: names the file in messages.
         folders: other paths of the images' folder.
         cache_dir: for the scan of class subfolders.
@@ -53,7 +56,7 @@ def read_labels(
         ReturnedLabels, whose report tells of all that could not be taken as it stands.
 
     Raises:
-        UslError: it cannot be read, or is none of these.
+        UslError: it cannot be read, or is none of these, or has no class that is to be renamed.
 
     >>> import json, pathlib, tempfile
     >>> images = usl.load_demo("digits").images
@@ -72,7 +75,8 @@ def read_labels(
         file = _archive(path, what, cache_dir, on_progress)
     else:
         file = _single(path, called, what, matcher)
-    return matched(file, images, matcher)
+    renames = renamed(file, rename, what)
+    return matched(file, images, matcher, renames)
 
 
 def _single(path: Path, called: str, what: str, matcher: Matcher) -> LabelFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,8 +74,12 @@ class LabelReport:
     empty: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def lists(self) -> Iterator[tuple[str, list[str]]]:
-        """What there is to say, as a heading and its lines; nothing where all is well."""
+    def lists(self, rename: str | None = None) -> Iterator[tuple[str, list[str]]]:
+        """What there is to say, as a heading and its lines; nothing where all is well.
+
+        Args:
+            rename: the option of the command line that renames a class, for a line to say how it is given; None: not said.
+        """
         n = len(self.unknown)
         lines = [_said(f"{_shown(one.name)} ({one.where})", one.why) for one in self.unknown]
         yield f"{_count(n, 'entry is', 'entries are')} about no image here and {'has' if n == 1 else 'have'} no effect", lines
@@ -85,10 +90,7 @@ class LabelReport:
         yield f"{len(lines):,} {are} as labelled, but as no class", lines
         lines = [f"{', '.join(map(_shown, one.paths[:3]))}: {_classes(one)}" for one in self.copies]
         yield f"{_count(len(lines), 'image', 'images')} came back under several names with different classes", lines
-        lines = [
-            f"{_shown(one.name)} ({_count(one.count, 'image', 'images')}) is probably {_shown(one.meant)} ({one.meant_count:,})"
-            for one in self.typos
-        ]
+        lines = [_misspelt(one, rename) for one in self.typos]
         yield f"{_count(len(lines), 'class name is', 'class names are')} probably misspelt and stands as it is", lines
         has = "has no class yet, or was skipped" if len(self.empty) == 1 else "have no class yet, or were skipped"
         yield f"{_count(len(self.empty), 'image', 'images')} {has}", [_shown(path) for path in self.empty]
@@ -105,6 +107,7 @@ class ReturnedLabels:
         undecided: sorted rows that have more than one class.
         kind: what the file was read as.
         digest: of the file's content.
+        renamed: new names of classes by those that they have in the file.
         report: what is odd about it.
     """
 
@@ -114,6 +117,7 @@ class ReturnedLabels:
     undecided: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     kind: str = ""
     digest: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
     report: LabelReport
 
     def __len__(self) -> int:
@@ -135,8 +139,8 @@ class ReturnedLabels:
         return ((int(row), self.class_names[number]) for row, number in zip(self.rows, self.classes, strict=True))
 
 
-def matched(file: LabelFile, images: ImageSet, matcher: Matcher) -> ReturnedLabels:
-    """The labels of a file, each with the image that it is about.
+def matched(file: LabelFile, images: ImageSet, matcher: Matcher, renames: Mapping[str, str] | None = None) -> ReturnedLabels:
+    """The labels of a file, whose classes may have been renamed, each with the image that it is about.
 
     An image that one entry names exactly belongs to it; an entry of which only the last parts fit is then about another image,
     which is not in the set.
@@ -177,6 +181,7 @@ def matched(file: LabelFile, images: ImageSet, matcher: Matcher) -> ReturnedLabe
         undecided=np.array(undecided, dtype=np.int64),
         kind=file.kind,
         digest=file.digest,
+        renamed=dict(renames or {}),
         report=report,
     )
 
@@ -201,6 +206,15 @@ def _shown(name: str) -> str:
 
 def _said(what: str, why: str) -> str:
     return f"{what}; {why}" if why else what
+
+
+def _misspelt(typo: Typo, option: str | None) -> str:
+    count, meant = _count(typo.count, "image", "images"), f"{_shown(typo.meant)} ({typo.meant_count:,})"
+    said = f"{_shown(typo.name)} ({count}) is probably {meant}"
+    if option is None:
+        return said
+    between = "=" if typo.name.startswith("-") else " "  # else it would look like another option
+    return f"{said}; if so, give {option}{between}{shlex.quote(f'{typo.name}={typo.meant}')}"
 
 
 def _classes(conflict: Conflict) -> str:
