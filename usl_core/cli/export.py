@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ..export.run_record import run_record
-from ..pipeline.artefacts import load_or_find_neighbors
-from ..selection.registry import select
-from ..selection.usl_params import UslParams
-from ..types import Features, Neighbors, Selection
+from ..errors import UslError
+from ..selection.second_round import ONE_CLASS
 from .folders import lasting, recorded_folder, refuse_unwritable
-from .inputs import cache_dir_of, features_of, views_of
-from .options import SOURCE_HELP
+from .inputs import cache_dir_of
+from .labels import RENAME, add_rename, labels_back, tell_labels
+from .options import SOURCE_HELP, add_running
 from .output import progress_bar, say_notes
+from .picking import Picked, pick
 from .streams import say
 
 if TYPE_CHECKING:
-    from ..export.run_record import RunRecord
+    from ..export.picked import Guess
 
 _HELP = """\
 Repeats a recorded run, checks that it is the same, and writes its picks for other programs into --out, run.json beside them.
-If one format fails, nothing is written.
+If one format fails, nothing is written. Classes that are known go along where the format takes them: of folders or a list, of
+the labels that the run went by, and of --labels; with --predictions, so do those that a classifier of these labels takes the
+other images for, with its probability.
 
 formats, several with commas between:
 """
@@ -43,14 +44,19 @@ def add_parser(actions: Any) -> None:
     parser.add_argument("--from", dest="record", required=True, metavar="RUN.JSON", help="the run to repeat")
     parser.add_argument("--format", required=True, metavar="A,B,...", help="see above")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the files go")
+    parser.add_argument(
+        "--labels", metavar="FILE", help="labels that came back since, as for `next`; they go above what the run recorded"
+    )
+    add_rename(parser)
+    parser.add_argument(
+        "--predictions", action="store_true", help="tell what a classifier of the labels takes the other images for"
+    )
     parser.add_argument("--classes", metavar="A,B,...", help="names that may be chosen when labelling; known ones follow")
     parser.add_argument(
         "--url-prefix", metavar="URL", help="where the images are served for Label Studio (default: its local files)"
     )
     parser.add_argument("--map", choices=("umap", "pca"), default="umap", help="of embedding-atlas and html (default: umap)")
-    parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
-    parser.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
-    parser.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
+    add_running(parser)
     parser.set_defaults(run=run_export)
 
 
@@ -61,28 +67,18 @@ def run_export(options: argparse.Namespace) -> None:
     from ..report.picked import write_picked_report
 
     formats = checked_formats(_names(options.format), [*export_formats(), "html"])
+    if options.rename and options.labels is None:
+        raise UslError(f"{RENAME} is about the classes of --labels; add --labels FILE, or leave it out")
     record = load_run_record(options.record)
     refuse_unwritable(options.out, "--out")
-    folder = options.folder or recorded_folder(record, options.record)
-    k = getattr(record.params, "n_neighbors", UslParams().n_neighbors)
-    selection, features, graph = repeated(record, folder, k, options)
-    document = run_record(
-        selection,
-        features,
-        folder=lasting(folder),
-        split=record.split,
-        method=record.method,
-        labelled=record.labelled,
-        vetoed=record.vetoed,
-        precision=record.precision,
-        rules=record.rules,
-        near_duplicates=record.near_duplicates,
-    )
+    picked = pick(options, options.folder or recorded_folder(record, options.record), record)
+    guesses = _guesses(picked, options)
     with progress_bar("export", options) as on_progress:
         written = export_picks(
-            *(selection, features, graph, options.out, formats),
-            n_neighbors=k,
-            record=document,
+            *(picked.selection, picked.features, picked.graph, options.out, formats),
+            n_neighbors=picked.k,
+            record=picked.document(options.out),
+            guesses=guesses,
             classes=_names(options.classes or ""),
             url_prefix=options.url_prefix,
             map_method=options.map,
@@ -90,44 +86,31 @@ def run_export(options: argparse.Namespace) -> None:
             cache_dir=cache_dir_of(options),
             on_progress=on_progress,
         )
-    say_notes(selection.notes)
+    say_notes(picked.notes)
     say(f"wrote {', '.join(written)} to {options.out}")
 
 
-def repeated(record: RunRecord, folder: str, k: int, options: argparse.Namespace) -> tuple[Selection, Features, Neighbors]:
-    """The picks of a recorded run, what they were picked from, and its graph.
+def _guesses(picked: Picked, options: argparse.Namespace) -> dict[int, Guess]:
+    """The classes that are known, and with --predictions all others."""
+    from ..export.guesses import guesses_of, with_predictions
+    from ..export.recorded_labels import RecordedLabels
 
-    Args:
-        record: the run.
-        folder: where its images are now.
-        k: neighbours that are needed.
-        options: cache_dir, device and quiet of the command.
-
-    Raises:
-        UslError: the images, their features or the picks are not those of the run.
-    """
-    features = features_of(folder, options, record)
-    with progress_bar("neighbours", options) as on_progress:
-        graph = load_or_find_neighbors(features, k, cache_dir=cache_dir_of(options), on_progress=on_progress)
-    views = views_of(features, record.params, options, record)
-    with progress_bar(record.method, options) as on_progress:
-        selection = select(
-            features,
-            record.budget,
-            record.method,
-            params=record.params,
-            seed=record.seed,
-            labels=features.images.labels,
-            labelled=record.labelled,
-            vetoed=record.vetoed,
-            neighbors=graph,
-            views=views,
-            rules=record.rules,
-            near_duplicates=record.near_duplicates,
-            on_progress=on_progress,
-        )
-    record.check_picks(selection)
-    return selection, features, graph
+    features, labels, classifier = picked.features, picked.labels, picked.classifier
+    if options.labels is not None:
+        back = labels_back(options, features, picked.folder)
+        tell_labels(back, options)
+        new = RecordedLabels.of(back, lasting(options.labels))
+        labels, classifier = (new if labels is None else new.over(labels, back.labelled.tolist())), None
+    known = guesses_of(features, labels)
+    if not options.predictions:
+        return known
+    guesses = with_predictions(known, features, labels, classifier)
+    assert labels is not None
+    notes = [ONE_CLASS] if len(set(labels.classes)) == 1 else []
+    if not any(row not in known for row in picked.selection.indices.tolist()):
+        notes.append("the class of every pick is known, so none is predicted")
+    say_notes(notes)
+    return guesses
 
 
 def _names(text: str) -> list[str]:

@@ -101,7 +101,7 @@ def on_disk(folder: str, options: argparse.Namespace) -> str:
         return str(torchvision_archive(folder, on_progress=on_progress))
 
 
-def precision_of(options: argparse.Namespace, record: RunRecord | None) -> str:
+def precision_of(options: argparse.Namespace, record: RunRecord | None = None) -> str:
     """Precision of the encoder: the record's, the option's, or float32."""
     return (record.precision if record else options.precision) or "float32"
 
@@ -200,33 +200,38 @@ def views_of(features: Features, params: object, options: argparse.Namespace, re
         )
 
 
-def refuse_beside_record(options: argparse.Namespace) -> None:
-    """Raise a UslError if an option would change the run that --from repeats."""
-    fixed = (
-        *("split", "sample", "sample_seed", "budget", "method", "seed", "encoder", "precision"),
-        *("labelled", "vetoed", "near_duplicates", "preset"),
-    )
-    given = [name for name in (*fixed, *_SETTINGS) if getattr(options, name, None) is not None]
+_OF_FEATURES = ("split", "sample", "sample_seed", "encoder", "precision")
+
+
+def refuse_beside_record(options: argparse.Namespace, *, goes_on: bool = False) -> None:
+    """Raise a UslError if an option would change the run that --from repeats, or the images that it goes on with."""
+    of_picks = ("budget", "method", "seed", "labelled", "vetoed", "near_duplicates", "preset", *_SETTINGS)
+    fixed = _OF_FEATURES if goes_on else (*_OF_FEATURES, *of_picks)
+    given = [name for name in fixed if getattr(options, name, None) is not None]
     if given:
-        raise UslError(f"--from repeats a run exactly, so {given[0]} cannot be changed beside it; leave out one of the two")
+        does = "goes on with the images of a run" if goes_on else "repeats a run exactly"
+        raise UslError(f"--from {does}, so {given[0]} cannot be changed beside it; leave out one of the two")
+
+
+def other_names(folder: str) -> list[str]:
+    """What the images' folder is called, for lists of paths that begin with that."""
+    return [] if is_demo(folder) or is_torchvision(folder) else [folder]
 
 
 def listed_rows(
-    options: argparse.Namespace, folder: str, features: Features, record: RunRecord | None = None
+    options: argparse.Namespace, folder: str, features: Features
 ) -> tuple[tuple[int, ...], tuple[int, ...], list[str]]:
-    """Rows of --labelled and of --vetoed, or the record's, and what a user should know about how the lists were read.
+    """Rows of --labelled and of --vetoed, and what a user should know about how the lists were read.
 
     Raises:
         UslError: a file cannot be read, or names something else than images of the folder.
     """
-    if record:
-        return record.labelled, record.vetoed, []
     notes: list[str] = []
 
     def rows(name: str | None, option: str) -> tuple[int, ...]:
         if name is None:
             return ()
-        listed = read_image_list(name, features.images, option, [] if is_demo(folder) or is_torchvision(folder) else [folder])
+        listed = read_image_list(name, features.images, option, other_names(folder))
         notes.extend(listed.notes)
         return listed.rows
 

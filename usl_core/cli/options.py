@@ -88,9 +88,7 @@ def add_pretrain(parser: argparse.ArgumentParser) -> None:
     add_beginning(parser)
     add_problems(parser)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
-    parser.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
-    parser.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
+    add_running(parser, "auto")
     add_parameters(parser.add_argument_group("training"), PretrainParams)
     parser.set_defaults(run=run_pretrain)
 
@@ -146,13 +144,11 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="see `encoders` (default: the best network whose weights are here; efficientnet:lite0 comes along)",
     )
-    group.add_argument("--device", metavar="D", help="auto, cpu, cuda, ... (default: auto)")
     group.add_argument(
         "--precision", choices=("float32", "bfloat16"), help="bfloat16 changes the third digit (default: float32)"
     )
-    group.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
     add_problems(group)
-    group.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
+    add_running(group)
 
 
 def add_part(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +169,27 @@ def add_beginning(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--restart", action="store_true", help="begin anew, whatever earlier runs have done")
     group.add_argument("--resume", action="store_true", help="go on after the last finished epoch, as is done anyway")
+
+
+def add_picking(parser: argparse.ArgumentParser, where: str) -> None:
+    """What `select` and `next` have: how many images are picked, how, from which features, and where the files go."""
+    parser.add_argument("--budget", "-m", type=int, metavar="M", help="how many images to pick")
+    parser.add_argument("--method", help="see `methods` (default: usl)")
+    parser.add_argument("--seed", type=int, metavar="S", help="random seed (default: 0)")
+    add_lists(parser)
+    add_near_duplicates(parser)
+    parser.add_argument("--out", metavar="DIR", help=where)
+    add_spreadsheet(parser)
+    add_encoding(parser)
+    add_usl(parser)
+    add_uslt(parser)
+
+
+def add_running(parser: argparse._ActionsContainer, device: str | None = None) -> None:
+    """--device, --cache-dir and --quiet."""
+    parser.add_argument("--device", default=device, metavar="D", help="auto, cpu, cuda, ... (default: auto)")
+    parser.add_argument("--cache-dir", metavar="DIR", help="default: USL_CACHE_DIR or the platform's cache directory")
+    parser.add_argument("--quiet", "-q", action="store_true", help="no progress bar")
 
 
 def add_problems(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:

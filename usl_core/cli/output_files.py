@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UslError
-from ..selection.context import RULES
-from ..types import Features, ImageSet, Neighbors, Selection
-from .folders import lasting
-from .inputs import precision_of
+from ..types import ImageSet
 from .output import say_problems
 
 if TYPE_CHECKING:
-    from ..export.recorded_labels import RecordedLabels
-    from ..export.run_record import RunRecord
+    from .picking import Picked
 
 _OURS = {
     "picks-spreadsheet.csv": b"\xef\xbb\xbfrank,path_as_text,",
@@ -29,49 +24,21 @@ _OURS = {
 """Files that a run may or may not write, and how they begin."""
 
 
-def write_picks(
-    selection: Selection,
-    features: Features,
-    graph: Neighbors,
-    options: argparse.Namespace,
-    folder: str,
-    method: str,
-    k: int,
-    labelled: tuple[int, ...],
-    vetoed: tuple[int, ...],
-    record: RunRecord | None = None,
-    *,
-    labels: RecordedLabels | None = None,
-    predictions: Sequence[tuple[str, float]] | None = None,
-    repeatable: bool = True,
-) -> list[str]:
+def write_picks(picked: Picked, options: argparse.Namespace, *, repeatable: bool = True) -> list[str]:
     """Into --out; returns the names of the files. What `select` cannot repeat gets no run.json."""
-    from ..export.files import picks_csv, run_record, write_atomically, write_picks_csv, write_picks_npy, write_run_record
+    from ..export.files import picks_csv, write_atomically, write_picks_csv, write_picks_npy, write_run_record
 
-    out = Path(options.out)
+    out, written = Path(options.out), ["picks.csv", "picks.npy"]
+    table, predictions = (picked.selection, picked.features, picked.graph, picked.k), picked.predictions()
     remove_stale(out, "run.json", "picks-spreadsheet.csv")
-    written = ["picks.csv", "picks.npy"]
-    write_picks_csv(out / "picks.csv", selection, features, graph, k, predictions=predictions)
-    write_picks_npy(out / "picks.npy", selection)
+    write_picks_csv(out / "picks.csv", *table, predictions=predictions)
+    write_picks_npy(out / "picks.npy", picked.selection)
     if options.spreadsheet:
-        table = picks_csv(selection, features, graph, k, predictions=predictions, spreadsheet=True)
-        write_atomically(out / "picks-spreadsheet.csv", table)
+        guarded = picks_csv(*table, predictions=predictions, spreadsheet=True)
+        write_atomically(out / "picks-spreadsheet.csv", guarded)
         written.append("picks-spreadsheet.csv")
     if repeatable:
-        document = run_record(
-            selection,
-            features,
-            folder=lasting(folder),
-            split=record.split if record else options.split,
-            method=method,
-            labelled=labelled,
-            vetoed=vetoed,
-            precision=precision_of(options, record),
-            rules=record.rules if record else RULES,
-            near_duplicates=record.near_duplicates if record else options.near_duplicates,
-            labels=labels,
-        )
-        write_run_record(out / "run.json", document)
+        write_run_record(out / "run.json", picked.document(out))
         written.append("run.json")
     return written
 

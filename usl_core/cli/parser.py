@@ -29,6 +29,7 @@ from .options import (
     add_map,
     add_near_duplicates,
     add_parameters,
+    add_picking,
     add_pretrain,
     add_spreadsheet,
     add_usl,
@@ -113,16 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     select.add_argument("folder", nargs="?", help=f"{SOURCE_HELP} (may be left out with --from)")
     select.add_argument("--from", dest="record", metavar="RUN.JSON", help="repeat that run exactly")
-    select.add_argument("--budget", "-m", type=int, metavar="M", help="how many images to pick")
-    select.add_argument("--method", help="see `methods` (default: usl)")
-    select.add_argument("--seed", type=int, metavar="S", help="random seed (default: 0)")
-    add_lists(select)
-    add_near_duplicates(select)
-    select.add_argument("--out", metavar="DIR", help="where picks.csv, picks.npy, run.json and problems.csv go")
-    add_spreadsheet(select)
-    add_encoding(select)
-    add_usl(select)
-    add_uslt(select)
+    add_picking(select, "where picks.csv, picks.npy, run.json and problems.csv go")
     select.set_defaults(run=run_select)
 
     add_next_parser(actions, raw, _EXAMPLES)

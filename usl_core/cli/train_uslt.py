@@ -12,9 +12,10 @@ from ..types import Features
 from ..uslt.collapse import alarms
 from ..uslt.params import UsltParams
 from .folders import refuse_unwritable
-from .inputs import cache_dir_of, features_of, listed_rows, method_params, views_of
+from .inputs import cache_dir_of, features_of, listed_rows, method_params, precision_of, views_of
 from .output import how_it_begins, progress_bar, say_notes
 from .output_files import report_problems, write_picks
+from .picking import Picked
 from .streams import put, say
 
 if TYPE_CHECKING:
@@ -82,10 +83,20 @@ def run_train(options: argparse.Namespace) -> None:
     for alarm in alarms(training.history, params):
         say(f"note: {alarm.seen} {alarm.remedy}")
     if options.out is not None:
-        written = write_picks(
-            *(selection, features, graph, options, options.folder, "usl-t", params.n_neighbors, labelled, vetoed),
-            repeatable=not finetune,
+        picked = Picked(
+            selection=selection,
+            features=features,
+            graph=graph,
+            folder=options.folder,
+            method="usl-t",
+            k=params.n_neighbors,
+            labelled=labelled,
+            vetoed=vetoed,
+            split=options.split,
+            precision=precision_of(options),
+            near_duplicates=options.near_duplicates,
         )
+        written = write_picks(picked, options, repeatable=not finetune)
         write_atomically(Path(options.out) / "history.csv", history_csv(training.history))
         say(f"wrote {', '.join([*written, 'history.csv'])} to {options.out}")
     if options.export is not None:

@@ -157,6 +157,7 @@ def run_record(
     rules: int = RULES,
     near_duplicates: float | None = None,
     labels: RecordedLabels | None = None,
+    beside: Path | str | None = None,
 ) -> dict[str, Any]:
     """What run.json says.
 
@@ -172,6 +173,7 @@ def run_record(
         rules: that were selected by.
         near_duplicates: that were selected with.
         labels: that came back, and that it went by.
+        beside: the folder of the run.json, for it to name the file of labels from there; None: it is named as it is.
 
     Returns:
         A dict that JSON can hold without loss.
@@ -191,7 +193,7 @@ def run_record(
         "labelled": sorted({int(row) for row in labelled}),
         "vetoed": sorted({int(row) for row in vetoed}),
         "near_duplicates": near_duplicates,
-        "labels": None if labels is None else labels.document(),
+        "labels": None if labels is None else labels.document(beside),
         "encoder": features.encoder,
         "precision": precision,
         "n": len(features),
