@@ -25,7 +25,8 @@ _SIZE = 96
 def write_atlas(run: PickedRun, folder: Path) -> None:
     """atlas.parquet: a row per image, and embedding-atlas.txt: the line that opens it.
 
-    Pictures stand in it of all images where there are at most 2,000, else of the picks.
+    A class that is predicted, and not known, has a confidence. Where there are at most 2,000 images, there are pictures of all,
+    else of the picks.
     """
     import pyarrow
     from pyarrow import parquet
@@ -39,7 +40,10 @@ def write_atlas(run: PickedRun, folder: Path) -> None:
     near = [{"ids": [row, *ids], "distances": [0.0, *lengths]} for row, (ids, lengths) in enumerate(graph)]
     near_kind = pyarrow.struct([("ids", pyarrow.list_(pyarrow.int64())), ("distances", pyarrow.list_(pyarrow.float32()))])
     percentile = density_percentile(-mean_distance(run.neighbors, run.n_neighbors))
-    labels = [encodable(run.guesses[row].label) if row in run.guesses else None for row in range(n)]
+    guesses = [run.guesses.get(row) for row in range(n)]
+    labels = [None if guess is None else encodable(guess.label) for guess in guesses]
+    sure = [None if guess is None else guess.score for guess in guesses]
+    origins = [None if guess is None else encodable(guess.origin) for guess in guesses]
     clusters = run.selection.cluster_labels
     table = pyarrow.table(
         {
@@ -48,6 +52,8 @@ def write_atlas(run: PickedRun, folder: Path) -> None:
             "picked": pyarrow.array([row in rank for row in range(n)], pyarrow.bool_()),
             "rank": pyarrow.array([rank.get(row) for row in range(n)], pyarrow.int64()),
             "label": pyarrow.array(labels, pyarrow.string()),
+            "label_confidence": pyarrow.array(sure, pyarrow.float64()),
+            "label_origin": pyarrow.array(origins, pyarrow.string()),
             "cluster": pyarrow.array([None] * n if clusters is None else clusters.tolist(), pyarrow.int64()),
             "density_percentile": pyarrow.array(percentile.tolist(), pyarrow.float64()),
             "projection_x": pyarrow.array(drawn.xy[:, 0]),

@@ -49,7 +49,7 @@ _FORMATS: Mapping[str, Format] = {
     "parquet": Format(write_parquet, "picks.parquet: the columns of picks.csv"),
     "index-csv": Format(write_index_csv, "picked_index.csv and rest_index.csv, as the published ImageNet code reads them"),
     "zip": Format(write_zip, "images.zip: the picked files and a manifest"),
-    "tree": Format(write_tree, "labelled/, a folder of files for each class that is known, and labelled.csv"),
+    "tree": Format(write_tree, "labelled/, a folder of files for each class that is known, and what each is called"),
     "label-studio": Format(write_label_studio, "tasks with predictions, and the labelling configuration"),
     "cvat": Format(write_cvat, "cvat.zip (CVAT for images 1.1), labels, and the line for cvat-cli"),
     "coco": Format(write_coco, "coco.json"),
@@ -97,7 +97,7 @@ def export_picks(
         formats: names from `export_formats()`.
         n_neighbors: k of the density.
         record: what run.json says; default: what `run_record` returns, without lists of labelled and vetoed rows.
-        guesses: class by row, as known or predicted; default: what folders or a list say.
+        guesses: class by row, as known or, with a score, predicted; default: what folders or a list say.
         classes: names that may be chosen when labelling; those of the images and of guesses follow.
         notes: of a reviewer, by row.
         url_prefix: where the images are served for Label Studio; a path follows. None: its local files.

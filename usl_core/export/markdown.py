@@ -36,18 +36,24 @@ def picks_markdown(run: PickedRun) -> str:
         *((f"fingerprint of {name}", value) for name, value in document.get("fingerprints", {}).items()),
     ]
     parts = [f"# {len(run.rows):,} images to label of {marked(run.title)}", "", *_table(("", ""), facts), ""]
-    counts = Counter(run.guesses[row].label for row in run.rows if row in run.guesses)
-    if counts:
-        parts += ["## Classes", "", *_table(("class", "picks"), ((name, str(n)) for name, n in counts.most_common())), ""]
-    notes = any(row in run.notes for row in run.rows)
-    header = ("rank", "image", "class", "cluster", "log density", *(("note",) if notes else ()))
+    for heading, found in (
+        ("Classes", [run.known_class(row) for row in run.rows]),
+        ("Predicted classes", [(run.predicted_class(row) or (None,))[0] for row in run.rows]),
+    ):
+        counts = Counter(name for name in found if name is not None).most_common()
+        if counts:
+            parts += [f"## {heading}", "", *_table(("class", "picks"), ((name, str(n)) for name, n in counts)), ""]
+    notes, predicted = any(row in run.notes for row in run.rows), run.has_predictions
+    more = (*(("predicted", "confidence") if predicted else ()), *(("note",) if notes else ()))
+    header = ("rank", "image", "class", "cluster", "log density", *more)
     lines = [
         (
             str(known.rank),
             known.path,
-            run.guesses[known.index].label if known.index in run.guesses else "",
+            run.known_class(known.index) or "",
             "" if known.cluster is None else str(known.cluster),
             f"{known.density:.3f}",
+            *(_predicted(run, known.index) if predicted else ()),
             *((run.notes.get(known.index, ""),) if notes else ()),
         )
         for known in run.table[:MOST_LISTED]
@@ -57,6 +63,11 @@ def picks_markdown(run: PickedRun) -> str:
         parts += [f"and {len(run.rows) - MOST_LISTED:,} more.", ""]
     parts += ["The same picks again: `python -m usl_core select --from run.json`"]
     return "\n".join(parts) + "\n"
+
+
+def _predicted(run: PickedRun, row: int) -> tuple[str, str]:
+    guess = run.predicted_class(row)
+    return ("", "") if guess is None else (guess[0], f"{guess[1]:.2f}")
 
 
 def marked(text: str) -> str:

@@ -24,7 +24,7 @@ class Guess:
 
     Args:
         label: name of the class.
-        score: how sure that is, in [0, 1]; None: nobody said.
+        score: how sure a prediction is, in [0, 1]; None: the class is known.
         origin: who says so, e.g. a model.
 
     Raises:
@@ -40,6 +40,11 @@ class Guess:
             raise UslError("label of a guess must be the name of a class but is empty")
         if self.score is not None and not 0 <= self.score <= 1:
             raise UslError(f"score of a guess must lie in [0, 1] but is {self.score!r}")
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is a class that somebody gave, and no prediction, which has a score."""
+        return self.score is None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,6 +93,21 @@ class PickedRun:
     def table(self) -> list[PickRow]:
         """See `picks_table`."""
         return picks_table(self.selection, self.features, self.neighbors, self.n_neighbors)
+
+    def known_class(self, row: int) -> str | None:
+        """The class of an image, where somebody gave it."""
+        guess = self.guesses.get(row)
+        return guess.label if guess is not None and guess.is_known else None
+
+    def predicted_class(self, row: int) -> tuple[str, float] | None:
+        """What an image is predicted to be, and how sure that is; None where the class is known or nothing is predicted."""
+        guess = self.guesses.get(row)
+        return None if guess is None or guess.score is None else (guess.label, guess.score)
+
+    @cached_property
+    def has_predictions(self) -> bool:
+        """Whether the class of a pick is predicted."""
+        return any(self.predicted_class(row) is not None for row in self.rows)
 
     @property
     def title(self) -> str:

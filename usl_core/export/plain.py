@@ -15,13 +15,13 @@ from .tables import PickRow, table_bytes
 
 def write_csv(run: PickedRun, folder: Path) -> None:
     """picks.csv, exact, and picks-spreadsheet.csv, which no spreadsheet runs or rewrites."""
-    (folder / "picks.csv").write_bytes(table_bytes(_HEADER, _cells(run)))
-    (folder / "picks-spreadsheet.csv").write_bytes(table_bytes(_HEADER, _cells(run), spreadsheet=True))
+    (folder / "picks.csv").write_bytes(table_bytes(*_table(run)))
+    (folder / "picks-spreadsheet.csv").write_bytes(table_bytes(*_table(run), spreadsheet=True))
 
 
 def write_tsv(run: PickedRun, folder: Path) -> None:
     """picks.tsv: as picks-spreadsheet.csv, between tabs, since a spreadsheet is what opens it."""
-    (folder / "picks.tsv").write_bytes(table_bytes(_HEADER, _cells(run), spreadsheet=True, separator="\t"))
+    (folder / "picks.tsv").write_bytes(table_bytes(*_table(run), spreadsheet=True, separator="\t"))
 
 
 def write_json(run: PickedRun, folder: Path) -> None:
@@ -54,12 +54,13 @@ def write_parquet(run: PickedRun, folder: Path) -> None:
     from pyarrow import parquet
 
     kinds = {
-        **{name: pyarrow.string() for name in ("path", "method", "label")},
+        **{name: pyarrow.string() for name in ("path", "method", "label", "predicted")},
         **{name: pyarrow.int64() for name in ("rank", "index", "seed", "cluster")},
-        **{name: pyarrow.float64() for name in ("density", "score")},
+        **{name: pyarrow.float64() for name in ("density", "score", "confidence")},
     }
-    columns = {name: [_storable(getattr(row, name)) for row in run.table] for name in _HEADER}
-    schema = pyarrow.schema([(name, kinds[name]) for name in _HEADER], metadata={"run.json": run_json(run.document)})
+    header, rows = _table(run)
+    columns = {name: list(map(_storable, column)) for name, column in zip(header, zip(*rows, strict=True), strict=True)}
+    schema = pyarrow.schema([(name, kinds[name]) for name in header], metadata={"run.json": run_json(run.document)})
     parquet.write_table(pyarrow.table(columns, schema=schema), folder / "picks.parquet")
 
 
@@ -67,8 +68,14 @@ def _storable(value: object) -> object:
     return encodable(value) if isinstance(value, str) else value
 
 
-_HEADER = [field.name for field in fields(PickRow)]
-
-
-def _cells(run: PickedRun) -> list[list[object]]:
-    return [[getattr(row, name) for name in _HEADER] for row in run.table]
+def _table(run: PickedRun) -> tuple[list[str], list[list[object]]]:
+    """Header and cells: those of `PickRow` with the class that is known, and what is predicted if anything is."""
+    header = [field.name for field in fields(PickRow)]
+    rows = [
+        [(run.known_class(row.index) or row.label) if name == "label" else getattr(row, name) for name in header]
+        for row in run.table
+    ]
+    if not run.has_predictions:
+        return header, rows
+    predicted = [run.predicted_class(row.index) or (None, None) for row in run.table]
+    return [*header, "predicted", "confidence"], [[*row, *guess] for row, guess in zip(rows, predicted, strict=True)]

@@ -19,7 +19,7 @@ from ..names import guarded
 from ..types import Features, ImageSet, Neighbors, Selection
 from ..validation import index_set, same_images
 
-_TEXTS = ("path", "label", "cause", "predicted")
+_TEXTS = ("path", "file", "label", "cause", "predicted", "digest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

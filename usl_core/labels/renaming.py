@@ -18,8 +18,8 @@ Renames = Mapping[str, str] | Iterable[str]
 def renamed(file: LabelFile, renames: Renames, called: str) -> dict[str, str]:
     """Give classes of a file other names, all at once: with a=b and b=a, two classes change places.
 
-    Names may be written as messages spell them out. Of a text with several =, the first at which the left part is a class of
-    the file is the one that is meant.
+    Names may be written as messages spell them out. Of a text with several =, that one is meant whose left part is a class of the
+    file, and whose right part is one too if that can be.
 
     Args:
         file: whose entries are changed.
@@ -30,7 +30,7 @@ def renamed(file: LabelFile, renames: Renames, called: str) -> dict[str, str]:
         New names by old ones.
 
     Raises:
-        UslError: there is no such class, it gets two names or an empty one, or a text has no =.
+        UslError: there is no such class, it gets two names or an empty one, or a text has no = or may mean two things.
     """
     counts = Counter(name for entry in file.entries for name in entry.classes)
     pairs = list(renames.items()) if isinstance(renames, Mapping) else [_parted(text, counts, called) for text in renames]
@@ -56,10 +56,14 @@ def _with_names(entry: Entry, new_names: Mapping[str, str]) -> Entry:
 
 def _parted(text: str, known: Mapping[str, int], called: str) -> tuple[str, str]:
     parts = text.split("=")
-    pairs = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
-    found = next((pair for pair in pairs if _known(pair[0], known) is not None), None)
-    if found is not None:
-        return found
+    pairs = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts)) if any(parts[:at])]
+    found = [pair for pair in pairs if _known(pair[0], known) is not None]
+    found = [pair for pair in found if _known(pair[1], known) is not None] or found
+    if len(found) > 1:
+        meant = " or ".join(f"{_shown(old)} to become {_shown(new)}" for old, new in found[:3])
+        raise UslError(f"{text!r:.80} may mean {meant}; rename the class in {called} itself")
+    if found:
+        return found[0]
     if not pairs:
         raise UslError(f"a new name of a class must be given as OLD=NEW but is {text!r:.80}")
     raise _unknown(pairs[0][0], known, called)

@@ -113,7 +113,7 @@ def test_each_class_is_a_folder(hostile, tmp_path):
     text = (out / "labelled.csv").read_bytes().decode("utf-8", "surrogateescape")
     for row in csv.DictReader(io.StringIO(text, newline="")):
         assert (out / "labelled" / row["file"]).read_bytes() == (hostile.images.root / row["path"]).read_bytes()
-    assert {path.name for path in out.iterdir()} == {"labelled", "labelled.csv", "run.json"}
+    assert {path.name for path in out.iterdir()} == {"labelled", "labelled.csv", "labelled-spreadsheet.csv", "run.json"}
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=12), max_size=6))
