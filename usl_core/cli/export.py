@@ -9,7 +9,7 @@ from ..errors import UslError
 from ..selection.second_round import ONE_CLASS
 from .folders import lasting, recorded_folder, refuse_unwritable
 from .inputs import cache_dir_of
-from .labels import RENAME, add_rename, labels_back, tell_labels
+from .labels import RENAME, add_rename, labels_back, tell_labels, write_labels_report
 from .options import SOURCE_HELP, add_running
 from .output import progress_bar, say_notes
 from .picking import Picked, pick
@@ -17,6 +17,7 @@ from .streams import say
 
 if TYPE_CHECKING:
     from ..export.picked import Guess
+    from ..labels.returned import ReturnedLabels
 
 _HELP = """\
 Repeats a recorded run, checks that it is the same, and writes its picks for other programs into --out, run.json beside them.
@@ -72,7 +73,10 @@ def run_export(options: argparse.Namespace) -> None:
     record = load_run_record(options.record)
     refuse_unwritable(options.out, "--out")
     picked = pick(options, options.folder or recorded_folder(record, options.record), record)
-    guesses = _guesses(picked, options)
+    back = None if options.labels is None else labels_back(options, picked.features, picked.folder)
+    if back is not None:
+        tell_labels(back, options)
+    guesses = _guesses(picked, back, options)
     with progress_bar("export", options) as on_progress:
         written = export_picks(
             *(picked.selection, picked.features, picked.graph, options.out, formats),
@@ -86,19 +90,19 @@ def run_export(options: argparse.Namespace) -> None:
             cache_dir=cache_dir_of(options),
             on_progress=on_progress,
         )
+    if back is not None:
+        write_labels_report(back, options)
     say_notes(picked.notes)
     say(f"wrote {', '.join(written)} to {options.out}")
 
 
-def _guesses(picked: Picked, options: argparse.Namespace) -> dict[int, Guess]:
+def _guesses(picked: Picked, back: ReturnedLabels | None, options: argparse.Namespace) -> dict[int, Guess]:
     """The classes that are known, and with --predictions all others."""
     from ..export.guesses import guesses_of, with_predictions
     from ..export.recorded_labels import RecordedLabels
 
     features, labels, classifier = picked.features, picked.labels, picked.classifier
-    if options.labels is not None:
-        back = labels_back(options, features, picked.folder)
-        tell_labels(back, options)
+    if back is not None:
         new = RecordedLabels.of(back, lasting(options.labels))
         labels, classifier = (new if labels is None else new.over(labels, back.labelled.tolist())), None
     known = guesses_of(features, labels)

@@ -57,36 +57,50 @@ def labels_back(options: argparse.Namespace, features: Features, folder: str) ->
 
 
 def tell_labels(labels: ReturnedLabels, options: argparse.Namespace) -> None:
-    """The report of the labels: twenty lines of each list, and all of them in the folder --out."""
-    from ..export.files import write_atomically
-
-    counts = Counter(name for _, name in labels.named()).most_common()
-    named = ", ".join(f"{display_name(name, 40)} {count:,}" for name, count in counts[:_MOST_CLASSES])
-    more = f" and {len(counts) - _MOST_CLASSES:,} classes more" if len(counts) > _MOST_CLASSES else ""
-    n = labels.report.n_entries
-    whole = f"labels: {len(labels):,} images have a class, by {n:,} {'entry' if n == 1 else 'entries'} of {options.labels}"
-    whole += f" ({labels.kind})" + (f": {named}{more}" if counts else "")
-    say(spelled_out(whole))
+    """Say what is odd about the labels, twenty lines of each list."""
+    say(spelled_out(_summary(labels, options)))
     for old, new in labels.renamed.items():
         say(f"labels: class '{display_name(old)}' is read as '{display_name(new)}'")
     for note in labels.report.notes:
         say(f"note: {spelled_out(note)}")
-    lists = [(heading, lines) for heading, lines in labels.report.lists(RENAME) if lines]
     where = f"see {REPORT} in {options.out}" if options.out is not None else "--out DIR lists them all"
-    for heading, lines in lists:
+    for heading, lines in _lists(labels):
         say(f"labels: {heading}:")
         for line in lines[:MAX_LINES]:
             say(f"  {spelled_out(line)}")
         if len(lines) > MAX_LINES:
             say(f"  and {len(lines) - MAX_LINES:,} more, {where}")
+
+
+def write_labels_report(labels: ReturnedLabels, options: argparse.Namespace) -> None:
+    """All that is odd about the labels, in labels-report.txt in the folder --out; no such file where nothing is."""
+    from ..export.files import write_atomically
+
     if options.out is None:
         return
     remove_stale(Path(options.out), REPORT)
+    lists = _lists(labels)
     if lists:
-        text = [whole, *(line for heading, lines in lists for line in ("", f"{heading}:", *(f"  {one}" for one in lines)))]
+        text = [
+            _summary(labels, options),
+            *(line for heading, lines in lists for line in ("", f"{heading}:", *(f"  {one}" for one in lines))),
+        ]
         content = "".join(f"{spelled_out(line)}\n" for line in text)
         write_atomically(Path(options.out, REPORT), content.encode("utf-8", "backslashreplace"))
         say(f"wrote {REPORT} to {options.out}")
+
+
+def _summary(labels: ReturnedLabels, options: argparse.Namespace) -> str:
+    counts = Counter(name for _, name in labels.named()).most_common()
+    named = ", ".join(f"{display_name(name, 40)} {count:,}" for name, count in counts[:_MOST_CLASSES])
+    more = f" and {len(counts) - _MOST_CLASSES:,} classes more" if len(counts) > _MOST_CLASSES else ""
+    n = labels.report.n_entries
+    whole = f"labels: {len(labels):,} images have a class, by {n:,} {'entry' if n == 1 else 'entries'} of {options.labels}"
+    return f"{whole} ({labels.kind})" + (f": {named}{more}" if counts else "")
+
+
+def _lists(labels: ReturnedLabels) -> list[tuple[str, list[str]]]:
+    return [(heading, lines) for heading, lines in labels.report.lists(RENAME) if lines]
 
 
 def notes_on_file(labels: RecordedLabels, features: Features, folder: str, options: argparse.Namespace) -> list[str]:

@@ -9,7 +9,7 @@ from ..errors import UslError
 from ..types import Features
 from .folders import lasting, recorded_folder, refuse_unwritable
 from .inputs import refuse_beside_record
-from .labels import add_rename, labels_back, tell_labels
+from .labels import add_rename, labels_back, tell_labels, write_labels_report
 from .options import SOURCE_HELP, add_picking
 from .picking import pick
 from .select import run_select, tell
@@ -65,6 +65,7 @@ def run_next(options: argparse.Namespace) -> None:
     def read(features: Features) -> tuple[RecordedLabels, tuple[int, ...]]:
         labels = labels_back(options, features, folder)
         tell_labels(labels, options)
+        write_labels_report(labels, options)
         return RecordedLabels.of(labels, lasting(options.labels)), tuple(labels.labelled.tolist())
 
     tell(pick(options, folder, record, read), options)

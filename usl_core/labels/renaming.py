@@ -18,8 +18,8 @@ Renames = Mapping[str, str] | Iterable[str]
 def renamed(file: LabelFile, renames: Renames, called: str) -> dict[str, str]:
     """Give classes of a file other names, all at once: with a=b and b=a, two classes change places.
 
-    Names may be written as messages spell them out. Of a text with several =, that one is meant whose left part is a class of the
-    file, and whose right part is one too if that can be.
+    Names may be written as messages spell them out. Of a text with several =, that one counts whose left part is a class of
+    the file, and whose right part is one too if that can be.
 
     Args:
         file: whose entries are changed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,152 @@ def test_a_mistake_is_one_line(folder, labels, capsys, content, arguments, said)
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error: ")
     assert said in last
+
+
+# ---------------------------------------------------------------- other names for classes
+
+
+def test_the_option_that_the_message_names_repairs_it(folder, labels, tmp_path, capsys):
+    with labels.open("a") as file:
+        file.write("31.png,Dark\n33.png,brihgt\n")
+    out = tmp_path / "out"
+    assert run("next", folder, "--labels", labels, "--budget", 2, "--method", "margin", "--out", out) == 0
+    named = [line.rpartition("; if so, give ")[2] for line in capsys.readouterr().err.splitlines() if "; if so, give " in line]
+    words = [word for line in named for word in shlex.split(line)]
+    assert words == ["--rename", "Dark=dark", "--rename", "brihgt=bright"]
+    assert "if so, give --rename Dark=dark" in (out / "labels-report.txt").read_text()
+    assert run("next", folder, "--labels", labels, *words, "--budget", 2, "--method", "margin", "--out", out) == 0
+    err = capsys.readouterr().err
+    assert "class 'Dark' is read as 'dark'" in err
+    assert "misspelt" not in err
+    assert not (out / "labels-report.txt").exists()
+    record = load_run_record(out / "run.json").labels
+    assert record.class_names == ("bright", "dark")
+    assert record.renamed == {"Dark": "dark", "brihgt": "bright"}
+    assert run("select", "--from", out / "run.json", "--out", tmp_path / "again") == 0
+    assert "note: " not in capsys.readouterr().err
+    assert (tmp_path / "again" / "run.json").read_bytes() == (out / "run.json").read_bytes()
+
+
+def test_a_class_that_is_not_there_is_not_renamed(folder, labels, capsys):
+    assert run("next", folder, "--labels", labels, "--budget", 2, "--rename", "drak=bright") == 2
+    assert "has no class 'drak', so it cannot be renamed; do you mean 'dark'?" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- a run that moved
+
+
+def files_of(place: Path) -> list[bytes]:
+    return [(place / name).read_bytes() for name in ("picks.csv", "picks.npy")]
+
+
+def test_a_run_that_moved_with_its_labels_finds_them(folder, labels, tmp_path, capsys):
+    home, out = tmp_path / "project", tmp_path / "project" / "rounds" / "2"
+    home.mkdir()
+    labels = labels.rename(home / "labels.csv")
+    assert run("next", folder, "--labels", labels, "--budget", 3, "--method", "margin", "--out", out) == 0
+    assert json.loads((out / "run.json").read_text())["labels"]["file"] == "../../labels.csv"
+    first = files_of(out)
+    moved = home.rename(tmp_path / "elsewhere")
+    record = moved / "rounds" / "2" / "run.json"
+    assert load_run_record(record).labels.file == str(moved / "labels.csv")
+    capsys.readouterr()
+    again = tmp_path / "again"
+    assert run("select", "--from", record, "--out", again) == 0
+    assert "note: " not in capsys.readouterr().err
+    assert files_of(again) == first
+    assert json.loads((again / "run.json").read_text())["labels"]["file"] == "../elsewhere/labels.csv"
+
+    (moved / "labels.csv").write_text("path,label\n00.png,bright\n")
+    assert run("next", "--from", record, "--out", again) == 0
+    assert "labels.csv has changed since the run; the labels that run.json holds are used" in capsys.readouterr().err
+    assert files_of(again) == first
+
+    (moved / "labels.csv").write_bytes(b"\0")
+    assert run("select", "--from", record, "--out", again) == 0
+    assert "note: the file of labels cannot be read any more" in capsys.readouterr().err
+    assert files_of(again) == first
+
+    (moved / "labels.csv").unlink()
+    assert run("select", "--from", record, "--out", again) == 0
+    assert "labels.csv, from which the labels of the run came, is not there" in capsys.readouterr().err
+    assert files_of(again) == first
+
+
+def test_links_do_not_mislead(folder, labels, tmp_path):
+    """`..` behind a link leads to where the linked folder lies."""
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "out").symlink_to(tmp_path / "far" / "away")
+    assert run("next", folder, "--labels", labels, "--budget", 2, "--out", tmp_path / "out") == 0
+    for place in (tmp_path / "out", tmp_path / "far" / "away"):
+        assert load_run_record(place / "run.json").labels.file == str(labels)
+
+
+def test_a_record_with_an_absolute_path_is_read(folder, labels, tmp_path, capsys):
+    """Earlier versions wrote such."""
+    out = tmp_path / "out"
+    assert run("next", folder, "--labels", labels, "--budget", 2, "--out", out) == 0
+    document = json.loads((out / "run.json").read_text())
+    document["labels"]["file"] = str(labels)
+    del document["labels"]["renamed"]
+    (out / "run.json").write_text(json.dumps(document, indent=2))
+    capsys.readouterr()
+    assert run("select", "--from", out / "run.json") == 0
+    assert "note: " not in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- going on
+
+
+def test_the_next_round_goes_on_from_the_last(folder, labels, tmp_path, capsys):
+    """Images, encoder, vetoes and earlier labels are those of the run; new labels go above them."""
+    for name, rows in (("veto", (12, 13)), ("known", (14,)), ("veto-too", (15,))):
+        (tmp_path / f"{name}.txt").write_text("".join(f"{row}.png\n" for row in rows))
+    lists = ["--vetoed", tmp_path / "veto.txt", "--labelled", tmp_path / "known.txt"]
+    assert run("next", folder, "--labels", labels, "--budget", 3, *lists, "--out", tmp_path / "two") == 0
+    second = load_run_record(tmp_path / "two" / "run.json")
+    assert (second.vetoed, second.labelled) == ((12, 13), (*range(12), 14))
+
+    picks = read_picks(tmp_path / "two" / "picks.csv")
+    new = tmp_path / "new.csv"
+    new.write_text("path,label\n00.png,grey\n" + "".join(f"{row['path']},bright\n" for row in picks))
+    more = ["--labels", new, "--budget", 4, "--method", "margin", "--vetoed", tmp_path / "veto-too.txt"]
+    words = [str(word) for word in ("next", "--from", tmp_path / "two" / "run.json", *more, "--out", tmp_path / "three")]
+    assert main(words) == 0
+    third = load_run_record(tmp_path / "three" / "run.json")
+    rows = {int(row["path"][:2]) for row in picks}
+    assert third.encoder == "pixels:pca"
+    assert third.vetoed == (12, 13, 15)
+    assert set(third.labelled) == {*range(12), 14, *rows}
+    assert dict(third.labels.named()) == {
+        **{row: "dark" if row % 2 == 0 else "bright" for row in range(1, 12)},
+        **dict.fromkeys(rows, "bright"),
+        0: "grey",
+    }
+    assert not {int(row["path"][:2]) for row in read_picks(tmp_path / "three" / "picks.csv")} & {*range(16), *rows}
+    assert main(["next", "--from", str(tmp_path / "three" / "run.json"), "--out", str(tmp_path / "again")]) == 0
+    assert files_of(tmp_path / "again") == files_of(tmp_path / "three")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "which labels came back? give --labels FILE"),
+        (("--rename", "a=b"), "which labels came back? give --labels FILE"),
+        (("--from", "RUN", "--rename", "a=b"), "--rename is about the classes of --labels"),
+        (("--from", "RUN", "--budget", 3), "--from repeats a run exactly, so budget cannot be changed beside it"),
+        (("--from", "RUN", "--labels", "LABELS"), "how many images? give --budget M"),
+        (
+            ("--from", "RUN", "--labels", "LABELS", "--budget", 3, "--encoder", "x"),
+            "goes on with the images of a run, so encoder",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_told(folder, labels, tmp_path, capsys, words, said):
+    assert run("next", folder, "--labels", labels, "--budget", 2, "--out", tmp_path / "out") == 0
+    places = {"RUN": tmp_path / "out" / "run.json", "LABELS": labels}
+    assert main(["next", str(folder), *(str(places.get(word, word)) for word in words)]) == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_missing_file_of_labels_is_told(folder, tmp_path, capsys):
