@@ -212,6 +212,13 @@ def test_labels_that_came_back_since_go_above_the_recorded(flat, tmp_path, capsy
     assert json.loads((out / "run.json").read_text()) == json.loads(flat.read_text()), "the run itself is as it was"
 
 
+def test_a_format_that_fails_leaves_no_report_of_the_labels(flat, tmp_path, capsys):
+    (tmp_path / "new.csv").write_text("path,label\nnowhere.png,dark\n")
+    assert export(flat, "--format", "csv,index-csv", "--labels", tmp_path / "new.csv", "--out", tmp_path / "out") == 2
+    assert "'nowhere.png'" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
+
+
 def _picks(run: Path, out: Path) -> list[dict]:
     assert export(run, "--format", "json", "--out", out) == 0
     return json.loads((out / "picks.json").read_text())["picks"]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from usl_core.export.picked import Guess, known_classes
+
 from .export_helpers import HOSTILE, PLAIN, exported, made
 
 pytestmark = pytest.mark.export_tools
@@ -93,6 +95,7 @@ dataset = runpy.run_path("picks_fiftyone.py")["picked"]()
 assert len(dataset) == N
 assert dataset.values("rank") == list(range(1, N + 1))
 assert all(dataset.values("label.label"))
+assert sorted(map(str, dataset.values("label.confidence"))) == ["0.5"] * ((N + 1) // 2) + ["None"] * (N // 2)
 assert all(os.path.isfile(path) for path in dataset.values("filepath"))
 assert all(sample.tags == ["pick"] for sample in dataset)
 dataset.compute_metadata()
@@ -131,7 +134,9 @@ def test_the_tool_takes_it(tool, names, tmp_path):
     if python is None:
         pytest.skip(f"{module} is in no environment; see tests/requirements-exports.txt")
     features = made(tmp_path / "photos", names)
-    out = exported(features, tmp_path / "out", tool.removesuffix("-cli") if tool == "cvat-cli" else tool)
+    guesses = known_classes(features.images)
+    guesses |= {row: Guess(label=guesses[row].label, score=0.5, origin="<a classifier>") for row in range(0, len(names), 2)}
+    out = exported(features, tmp_path / "out", tool.removesuffix("-cli") if tool == "cvat-cli" else tool, guesses=guesses)
     code = f"N = {len(names)}\n{check}"
     done = subprocess.run([python, "-c", code], cwd=Path(out), env=_environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
