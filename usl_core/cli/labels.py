@@ -13,7 +13,7 @@ from ..names import display_name, spelled_out
 from ..types import Features
 from .inputs import cache_dir_of, other_names
 from .output import MAX_LINES, progress_bar
-from .output_files import remove_stale
+from .stale import remove_stale
 from .streams import say
 
 if TYPE_CHECKING:

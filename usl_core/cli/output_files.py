@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UslError
 from ..types import ImageSet
 from .output import say_problems
+from .stale import remove_stale
 
 if TYPE_CHECKING:
     from .picking import Picked
-
-_OURS = {
-    "picks-spreadsheet.csv": b"\xef\xbb\xbfrank,path_as_text,",
-    "problems.csv": b"kind,path,cause",
-    "problems-spreadsheet.csv": b"\xef\xbb\xbfkind,path_as_text,cause",
-    "run.json": b'{\n  "format": ',
-    "labels-report.txt": b"labels: ",
-}
-"""Files that a run may or may not write, and how they begin."""
 
 
 def write_picks(picked: Picked, options: argparse.Namespace, *, repeatable: bool = True) -> list[str]:
@@ -67,16 +57,3 @@ def report_problems(images: ImageSet, options: argparse.Namespace, out: str | No
             if getattr(options, "spreadsheet", False):
                 write_atomically(Path(out, "problems-spreadsheet.csv"), problems_csv(images, spreadsheet=True))
     say_problems(images, listed_in)
-
-
-def remove_stale(out: Path, *names: str) -> None:
-    """Remove what an earlier run wrote and this one may not write again; files of others that are called so stay."""
-    for name in names:
-        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            try:
-                with (out / name).open("rb") as file:
-                    ours = file.read(len(_OURS[name])) == _OURS[name]
-                if ours:
-                    (out / name).unlink()
-            except PermissionError as error:
-                raise UslError(f"{out / name} is of an earlier run and cannot be removed ({error.strerror})") from error
