@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && { echo $$p; break; }; done)
 PORT ?= 8501
 PY := .venv/bin/python
+# One more than there are cores: a test in a browser mostly waits.
+PYTEST = $(PY) -m pytest -n $(shell $(PY) -c "import os; print(min(os.cpu_count() + 1, 4))") --dist loadfile --no-loadscope-reorder
 
 # Every process that the app and its tests start would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,10 +17,10 @@ run: .venv/run.stamp  ## open the app on the bundled data
 	$(PY) -m streamlit run app.py --server.port $(PORT)
 
 test: .venv/test.stamp  ## every test, in a real browser too
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
 quick: .venv/test.stamp  ## every test that needs no browser
-	$(PY) -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not browser"
 
 check: .venv/test.stamp  ## format, lint, types
 	$(PY) -m ruff format --check .

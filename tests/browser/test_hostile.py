@@ -56,7 +56,8 @@ KINDS = ("stMarkdown", "stButton", "stCheckbox", "stMetricLabel", "stExpander", 
 SHOWN = """([count, kinds]) => {
   const found = [...Array(count).keys()].map(at => Object.fromEntries(kinds.map(kind =>
     [kind, document.querySelector(`.st-key-foreign-${at} [data-testid=${kind}]`)?.innerText])));
-  return found.every(of => Object.values(of).every(words => words !== undefined)) && found;
+  const isThere = words => !['', 'keyboard_arrow_right'].includes((words ?? '').trim());
+  return found.every(of => Object.values(of).every(isThere)) && found;
 }"""
 
 

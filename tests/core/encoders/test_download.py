@@ -200,6 +200,7 @@ def test_a_file_put_there_by_hand_comes_first() -> None:
 def test_without_the_hub_it_says_what_to_put_where(fault: str, at_hub: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     if fault == "refused":
         monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        monkeypatch.setattr("time.sleep", lambda seconds: None)  # the library of the hub tries for 23 seconds
     elif fault == "404":
         at_hub.files.clear()
     else:
