@@ -44,6 +44,7 @@ ROOMS = (
         "demos",
         "pipeline",
         "figures",
+        "review",
         "export",
         "report",
         "cli",
