@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
-from ..types import Selection
+import numpy as np
+
+from ..errors import UslError
+from ..types import IntArray, Selection
+from ..validation import whole_number
 
 Order = Literal["method", "cluster size", "score"]
 ORDERS: tuple[Order, ...] = ("method", "cluster size", "score")
@@ -13,16 +18,39 @@ ORDERS: tuple[Order, ...] = ("method", "cluster size", "score")
 
 def orders_of(selection: Selection) -> tuple[Order, ...]:
     """The orders that a selection can be put in: by cluster size where it has clusters, by score where it has scores."""
-    raise NotImplementedError
+    able = {
+        "method": True,
+        "cluster size": selection.cluster_labels is not None,
+        "score": bool(np.isfinite(selection.scores).all()),
+    }
+    return tuple(order for order in ORDERS if able[order])
 
 
 def ranked(selection: Selection, by: Order) -> Selection:
     """The same picks in another order; equals keep theirs. Everything that is not per pick stays.
 
+    Args:
+        selection: of any method.
+        by: for USL, "score" is by regularised utility.
+
     Raises:
         UslError: an order that this selection cannot be put in.
+
+    >>> picks = usl.select(usl.load_demo("digits").features, 10)
+    >>> by_score = ranked(picks, "score")
+    >>> bool((by_score.scores[:-1] >= by_score.scores[1:]).all())
+    True
     """
-    raise NotImplementedError
+    able = orders_of(selection)
+    if by not in able:
+        raise UslError(f"order must be one of {', '.join(able)} for a selection of {selection.method!r} but is {by!r}")
+    if by == "method":
+        return selection
+    if by == "score":
+        return _taken(selection, np.argsort(-selection.scores, kind="stable"))
+    labels = np.asarray(selection.cluster_labels)
+    sizes = np.array([np.count_nonzero(labels == cluster) for cluster in selection.clusters])
+    return _taken(selection, np.argsort(-sizes, kind="stable"))
 
 
 def first_picks(selection: Selection, r: int) -> Selection:
@@ -31,4 +59,14 @@ def first_picks(selection: Selection, r: int) -> Selection:
     Raises:
         UslError: r is not in [1, m].
     """
-    raise NotImplementedError
+    m = len(selection)
+    r = whole_number(r, "r", 1, m, "picks")
+    note = f"the first {r:,} of {m:,} picks"
+    return selection if r == m else replace(_taken(selection, np.arange(r)), notes=(*selection.notes, note))
+
+
+def _taken(selection: Selection, places: IntArray) -> Selection:
+    """`trace` stays in the order of the clusters: it is of the run, not of the ranks."""
+    return replace(
+        selection, indices=selection.indices[places], clusters=selection.clusters[places], scores=selection.scores[places]
+    )

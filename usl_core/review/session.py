@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -159,14 +159,20 @@ class Session:
 
     @cached_property
     def pending(self) -> tuple[str, ...]:
-        """Paths that were accepted in earlier rounds and have no label yet: somebody is at them, so they count as labelled."""
-        accepted = (slot.path for one in self.rounds for slot in one.picks if slot.accepted)
-        return tuple(dict.fromkeys(path for path in accepted if path not in self.labels))
+        """Paths that were accepted or pinned in earlier rounds and have no label yet: somebody is at them, so they repel."""
+        kept = (slot.path for one in self.rounds for slot in one.picks if slot.is_kept)
+        return tuple(dict.fromkeys(path for path in kept if path not in self.labels))
 
     @cached_property
     def taken(self) -> frozenset[str]:
         """Paths that no new pick may have: picks, vetoed, labelled and pending images."""
         return frozenset((*self.picks, *self.vetoed, *self.labels, *self.pending))
+
+    def changed(self, images: ImageSet, paths: Iterable[str] = (), **fields: Any) -> Session:
+        """The session with other fields, and with the content of images that it refers to from now on."""
+        places = row_by_path(images)
+        new = {path: images.digests[places[path]] for path in paths if path in places and path not in self.digests}
+        return replace(self, digests={**self.digests, **new} if new else self.digests, **fields)
 
     def rank_of(self, path: str) -> int | None:
         """Rank of a pick, counted from 1; None for an image that is none."""

@@ -1,12 +1,14 @@
-"""Undo and redo: the steps from session to session, as small as what they changed."""
+"""Undo and redo: the steps from session to session, each as small as what it changed."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
+from ..errors import UslError
 from .actions import Done
+from .differences import Change, applied, difference
 from .session import Session
 
 MOST_STEPS = 200
@@ -20,12 +22,12 @@ class Step:
     Args:
         said: its sentence.
         when: seconds since 1970, UTC.
-        changes: what leads to the session on its other side; see `difference`.
+        changes: by field, what leads to the session on its other side; see `differences.difference`.
     """
 
     said: str
     when: float
-    changes: Mapping[str, Any]
+    changes: Mapping[str, Change]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,9 @@ class Timeline:
             done: what the action returned.
             when: seconds since 1970; None: now.
         """
-        raise NotImplementedError
+        back = difference(done.session, self.session)
+        step = Step(said=done.said, when=time.time() if when is None else when, changes=back)
+        return Timeline(session=done.session, past=(*self.past, step)[-MOST_STEPS:])
 
     def undo(self) -> Timeline:
         """Before the last action, whose sentence is `past[-1].said`.
@@ -57,7 +61,10 @@ class Timeline:
         Raises:
             UslError: there is nothing to undo.
         """
-        raise NotImplementedError
+        if not self.past:
+            raise UslError("there is nothing to undo")
+        before, step = self._other_side(self.past[-1])
+        return Timeline(session=before, past=self.past[:-1], future=(*self.future, step))
 
     def redo(self) -> Timeline:
         """After the action that was undone last, whose sentence is `future[-1].said`.
@@ -65,4 +72,12 @@ class Timeline:
         Raises:
             UslError: there is nothing to do again.
         """
-        raise NotImplementedError
+        if not self.future:
+            raise UslError("there is nothing to do again")
+        after, step = self._other_side(self.future[-1])
+        return Timeline(session=after, past=(*self.past, step), future=self.future[:-1])
+
+    def _other_side(self, step: Step) -> tuple[Session, Step]:
+        """The session there, and the step as it looks from there."""
+        other = applied(self.session, step.changes)
+        return other, replace(step, changes=difference(other, self.session))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from ..arithmetic import blas_threads
 from ..errors import UslError
 from ..graph.near_duplicates import candidates_of
+from ..json_fields import JsonFields
 from ..learners.logistic import LogisticClassifier
 from ..types import Features, Neighbors, Progress, Selection, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
@@ -133,6 +135,28 @@ def default_params(method: str) -> Any:
     return getattr(_home(card)[0], card.params)() if card.params else None
 
 
+def params_document(params: Any) -> dict[str, Any] | None:
+    """A parameter object, or None, as JSON can hold it without loss."""
+    return None if params is None else {key: _plain(value) for key, value in asdict(params).items()}
+
+
+def params_of(field: JsonFields, method: str) -> Any:
+    """The method's parameter object from the field `params` of a document; it validates itself.
+
+    Raises:
+        UslError: the field does not fit the method.
+    """
+    usual = default_params(method)
+    if usual is None:
+        if field.get("params", object) is not None:
+            raise field.wrong("params", "must be null for a method without parameters")
+        return None
+    try:
+        return type(usual)(**field.get("params", dict))
+    except (TypeError, UslError) as error:  # a name that the class does not have, or a value that it refuses
+        raise field.wrong("params", f"do not fit {type(usual).__name__}: {error}") from error
+
+
 def _card(method: Any) -> MethodCard:
     card = _BY_NAME.get(method) if isinstance(method, str) else None
     if card is None:
@@ -251,3 +275,12 @@ def select(
         params = default_params(method)
     selection: Selection = getattr(module, function)(x, m, params, seed=seed, context=context)
     return replace(selection, notes=(*selection.notes, *choice.notes))
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of other types (NumPy's) as Python's, without loss."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
