@@ -89,7 +89,10 @@ def _change(old: Any, new: Any) -> Change:
         put = {key: value for key, value in new.items() if key not in old or old[key] != value}
         return Rekeyed(put, tuple(key for key in old if key not in new))
     if isinstance(old, Call) and isinstance(new, Call):
-        return Inside(difference(old, new))
+        changes = difference(old, new)
+        if "method" in changes or "params" in changes:  # neither makes sense without the other
+            changes |= {"method": Replaced(new.method), "params": Replaced(new.params)}
+        return Inside(changes)
     return Replaced(new)
 
 

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..types import ImageSet, Progress
-from .pixel_facts import PixelFacts
+import numpy as np
+
+from ..names import display_name
+from ..types import ImageSet, IntArray, Progress
+from ..validation import index_set
+from .pixel_facts import BRIGHT, DARK, PixelFacts, pixel_facts
 from .pool import Pool
 
 Kind = Literal["outlier", "near-duplicate", "small", "uniform", "blurred", "dark", "bright"]
 KINDS: tuple[Kind, ...] = ("outlier", "near-duplicate", "small", "uniform", "blurred", "dark", "bright")
 COSINE = 0.99
 """From which on two images are near-duplicates, unless the call of the review says otherwise."""
+OUTLIER_DEVIATIONS = 3.5
+"""Robust standard deviations of log density below the median of the cluster."""
+FEWEST_MEMBERS = 10
+"""Clusters with fewer images are compared with all images instead: a median of less says little."""
+SMALLEST_SHARE = 0.25
+"""Of the usual shorter side, below which a picture is unreadably small, ..."""
+LARGE_ENOUGH = 96
+"""... if it has fewer pixels than this, too."""
+LEAST_CONTRAST = 4.0
+"""Standard deviation of grey values, of 255, below which a picture is nearly uniform."""
+BLUR_SIDE = 96
+"""Smaller pictures have no sharpness to judge."""
+BLUR_SHARE = 0.1
+"""Of the usual sharpness, below which a picture is blurred, ..."""
+BLUR_LIMIT = 0.01
+"""... if it is below this, too: sharp data sets have plain pictures."""
+MOST_EXPOSED = 0.9
+"""Share of pixels that are all but black, or all but white."""
+N_REFERENCE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +72,93 @@ def find_flags(
         pool: of the review.
         picks: rows in rank order. Of two near-duplicates the later one is flagged.
         labelled: rows that have a label.
-        reference: what is usual in this data set, by `reference_facts`; None: measured here. It depends
-            on the images only, so keep it.
+        reference: what is usual in this data set, by `reference_facts`; None: measured here. It depends on the images only,
+            so keep it.
         on_progress: see `types.Progress`; picks are decoded, which takes a moment.
 
     Raises:
         UslError: a bad row, or a picture that is gone.
     """
-    raise NotImplementedError
+    rows = list(dict.fromkeys(int(row) for row in picks))
+    index_set(rows, len(pool), "picks")
+    fixed = np.setdiff1d(index_set(labelled, len(pool), "labelled"), rows)
+    images = pool.features.images
+    usual = reference_facts(images, on_progress=on_progress) if reference is None else reference
+    facts = pixel_facts(images, rows, on_progress=on_progress)
+    found: dict[int, list[Flag]] = {row: [] for row in rows}
+    for place, row in enumerate(rows):
+        found[row] += _outlier(pool, row)
+        found[row] += _near_duplicate(
+            pool, row, np.array([*fixed.tolist(), *rows[:place]], dtype=np.int64), set(fixed.tolist())
+        )
+        found[row] += _of_pixels(facts, place, usual)
+    return {row: tuple(flags) for row, flags in found.items() if flags}
 
 
 def reference_facts(images: ImageSet, *, on_progress: Progress | None = None) -> PixelFacts:
-    """Pixels of 200 images, drawn evenly over the set: what sharpness is usual here."""
-    raise NotImplementedError
+    """Pixels of 200 images, drawn evenly over the set: what sharpness is usual here.
+
+    Raises:
+        UslError: a picture is gone.
+    """
+    rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), N_REFERENCE)).astype(np.int64))
+    return pixel_facts(images, rows.tolist(), on_progress=on_progress)
+
+
+def _outlier(pool: Pool, row: int) -> Iterator[Flag]:
+    """Density far below the median, in units of 1.4826 times the median absolute deviation, of log U."""
+    members, where = np.arange(len(pool)), "all images"
+    if pool.clusters is not None:
+        own = np.flatnonzero(pool.clusters == pool.clusters[row])
+        if len(own) >= FEWEST_MEMBERS:
+            members, where = own, f"its cluster of {len(own):,}"
+    logs = np.log(pool.utility[members].astype(np.float64))
+    middle = np.median(logs)
+    spread = 1.4826 * np.median(np.abs(logs - middle))
+    if spread <= 0:
+        return
+    below = float((middle - np.log(float(pool.utility[row]))) / spread)
+    if below > OUTLIER_DEVIATIONS:
+        said = f"its density lies {below:.1f} robust standard deviations below the median of {where}"
+        yield Flag(kind="outlier", reason=f"Outlier: {said}.", value=below, limit=OUTLIER_DEVIATIONS)
+
+
+def _near_duplicate(pool: Pool, row: int, others: IntArray, labelled: set[int]) -> Iterator[Flag]:
+    if not len(others):
+        return
+    limit = COSINE if pool.call.near_duplicates is None else pool.call.near_duplicates
+    cosines = pool.features.values[others] @ pool.features.values[row]
+    nearest = int(np.argmax(cosines))
+    other, cosine = int(others[nearest]), float(min(cosines[nearest], 1.0))
+    copy = pool.copies[other] == pool.copies[row]
+    if cosine >= limit or copy:
+        what = "the labelled image" if other in labelled else "the pick"
+        name = display_name(pool.features.images.paths[other])
+        said = f"cosine {cosine:.3f} to {what} '{name}'"
+        yield Flag(kind="near-duplicate", reason=f"Near-duplicate: {said}.", value=cosine, limit=limit, other=other)
+
+
+def _of_pixels(facts: PixelFacts, place: int, usual: PixelFacts) -> Iterator[Flag]:
+    side, contrast = int(facts.sides[place]), float(facts.contrasts[place])
+    dark, bright, sharpness = (float(one[place]) for one in (facts.dark, facts.bright, facts.sharpness))
+    smallest = min(SMALLEST_SHARE * float(np.median(usual.sides)), LARGE_ENOUGH)
+    if side < smallest:
+        said = f"its shorter side has {side} pixels, others here have {np.median(usual.sides):.0f}"
+        yield Flag(kind="small", reason=f"Small: {said}.", value=side, limit=smallest)
+    if contrast < LEAST_CONTRAST:
+        said = f"its grey values spread by {contrast:.1f} of 255 only"
+        yield Flag(kind="uniform", reason=f"Nearly uniform: {said}.", value=contrast, limit=LEAST_CONTRAST)
+    blur = min(BLUR_SHARE * float(np.median(usual.sharpness)), BLUR_LIMIT)
+    if side >= BLUR_SIDE and contrast >= LEAST_CONTRAST and sharpness < blur:
+        said = f"its sharpness is {sharpness:.4f}, the median here is {np.median(usual.sharpness):.3f}"
+        yield Flag(kind="blurred", reason=f"Blurred: {said}.", value=sharpness, limit=blur)
+    for kind, share, typical, what in (
+        ("dark", dark, usual.dark, f"darker than {DARK}"),
+        ("bright", bright, usual.bright, f"brighter than {BRIGHT}"),
+    ):
+        # Where it is the background that is black or white, all images are so.
+        limit = max(MOST_EXPOSED, float(np.percentile(typical, 95)))
+        if share > limit:
+            said = f"{share:.0%} of its pixels are {what} of 255"
+            name = "Underexposed" if kind == "dark" else "Overexposed"
+            yield Flag(kind="dark" if kind == "dark" else "bright", reason=f"{name}: {said}.", value=share, limit=limit)

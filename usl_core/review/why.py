@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from ..errors import UslError
+from ..selection.usl_params import UslParams
 from ..types import Features, IntArray, Neighbors, Progress
-from .pool import Pool
-from .session import Call, Session
+from ..validation import whole_number
+from .pool import Pool, runners_up
+from .pushes import Push, pushes_on
+from .rounds import select_call
+from .session import Call, Session, row_by_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,24 +34,6 @@ class Scored:
     penalty: float | None
     score: float | None
     density_rank: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Push:
-    """What one other image adds to the penalty of a pick.
-
-    Args:
-        row: of the other image.
-        kind: "pick" of now; "former": a pick of earlier rounds of the recursion, which the momentum remembers; "labelled":
-            it was given as labelled, or was a pick that was kept.
-        penalty: its part of lambda * RegBar.
-        share: of the whole penalty, in [0, 1]; the shares add up to 1.
-    """
-
-    row: int
-    kind: str
-    penalty: float
-    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +72,23 @@ def why(pool: Pool, session: Session, row: int, *, n_neighbors: int = 8, n_runne
     Raises:
         UslError: a bad row.
     """
-    raise NotImplementedError
+    row = whole_number(row, "row", 0, len(pool) - 1)
+    n_neighbors = whole_number(n_neighbors, "n_neighbors", 0)
+    n_runners_up = whole_number(n_runners_up, "n_runners_up", 0)
+    cluster, members = None, np.empty(0, dtype=np.int64)
+    if pool.clusters is not None:
+        cluster = int(pool.clusters[row])
+        members = np.flatnonzero(pool.clusters == cluster)
+    indices, distances = pool.neighbors.indices[row, :n_neighbors], pool.neighbors.distances[row, :n_neighbors]
+    return Why(
+        pick=_scored(pool, row, members),
+        cluster=cluster,
+        cluster_size=None if cluster is None else len(members),
+        pushes=pushes_on(pool, row),
+        neighbors=tuple(zip(indices.tolist(), distances.tolist(), strict=True)),
+        runners_up=tuple(_scored(pool, int(other), members) for other in runners_up(pool, session, row, n_runners_up)),
+        unregularised=_densest(pool, session, row, members),
+    )
 
 
 def seed_counts(
@@ -94,7 +99,7 @@ def seed_counts(
     *,
     on_progress: Progress | None = None,
 ) -> IntArray:
-    """In how many of some seeds each image is picked, everything else as in the call.
+    """In how many of some seeds each image is picked, everything else as in the call. Kept picks come in all of them.
 
     Args:
         features: of the images.
@@ -109,4 +114,46 @@ def seed_counts(
     Raises:
         UslError: no seeds, or what `usl.select` refuses.
     """
-    raise NotImplementedError
+    if not len(seeds):
+        raise UslError("seeds must be at least one but are none")
+    counts = np.zeros(len(features), dtype=np.int64)
+    for done, seed in enumerate(seeds):
+
+        def report(fraction: float, note: str, done: int = done) -> None:
+            if on_progress:
+                on_progress((done + fraction) / len(seeds), f"seed {done + 1} of {len(seeds)}: {note}")
+
+        report(0.0, "selecting")
+        selection = select_call(replace(call, seed=whole_number(seed, "seed", 0)), features, neighbors, on_progress=report)
+        if selection is not None:
+            counts[selection.indices] += 1
+    places = row_by_path(features.images)
+    counts[[places[path] for path in call.kept if path in places]] = len(seeds)
+    if on_progress:
+        on_progress(1.0, f"{len(seeds)} seeds")
+    return counts
+
+
+def _scored(pool: Pool, row: int, members: IntArray) -> Scored:
+    """`members`: rows of its cluster, empty without clusters. Of equally dense images the lower row is the denser one."""
+    u = pool.utility
+    denser = (u[members] > u[row]) | ((u[members] == u[row]) & (members < row))
+    return Scored(
+        row=row,
+        utility=float(u[row]),
+        penalty=None if pool.penalty is None else float(pool.penalty[row]),
+        score=None if pool.scores is None else float(pool.scores[row]),
+        density_rank=int(denser.sum()) + 1 if len(members) else None,
+    )
+
+
+def _densest(pool: Pool, session: Session, row: int, members: IntArray) -> int | None:
+    """The densest image of the cluster that could be picked when the method was asked: not vetoed or labelled then, and no copy of
+    such an image; None for other methods, and where the cluster had none."""
+    if pool.selection is None or not isinstance(pool.selection.params, UslParams):
+        return None
+    places = row_by_path(pool.features.images)
+    barred = np.array([places[path] for path in pool.call.vetoed if path in places], dtype=np.int64)
+    closed = np.isin(pool.copies, pool.copies[np.union1d(barred, pool.repellers)])
+    rows = members[~closed[members]]
+    return int(rows[np.argmax(pool.utility[rows])]) if len(rows) else None
