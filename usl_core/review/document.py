@@ -45,8 +45,8 @@ def read(data: bytes, path: str) -> Timeline:
         path: of the file, for the messages.
 
     Raises:
-        UslError: it is no JSON, of another format (`OtherFormat`), or a field is missing, wrong or contradicts another; the message
-            names it.
+        UslError: it is no JSON, of another format (`OtherFormat`), or a field is missing, wrong or contradicts another; the
+            message names it.
     """
     try:
         document = json.loads(data.decode("utf-8-sig"))

@@ -148,8 +148,8 @@ def _scored(pool: Pool, row: int, members: IntArray) -> Scored:
 
 
 def _densest(pool: Pool, session: Session, row: int, members: IntArray) -> int | None:
-    """The densest image of the cluster that could be picked when the method was asked: not vetoed or labelled then, and no copy of
-    such an image; None for other methods, and where the cluster had none."""
+    """The densest image of the cluster that could be picked when the method was asked: not vetoed or labelled then, and no copy
+    of such an image; None for other methods, and where the cluster had none."""
     if pool.selection is None or not isinstance(pool.selection.params, UslParams):
         return None
     places = row_by_path(pool.features.images)
