@@ -18,9 +18,9 @@ Kind = Literal["outlier", "near-duplicate", "small", "uniform", "blurred", "dark
 KINDS: tuple[Kind, ...] = ("outlier", "near-duplicate", "small", "uniform", "blurred", "dark", "bright")
 COSINE = 0.99
 """From which on two images are near-duplicates, unless the call of the review says otherwise."""
-OUTLIER_DEVIATIONS = 3.5
+OUTLIER_DEVIATIONS = 4.5
 """Robust standard deviations of log density below the median of the cluster."""
-FEWEST_MEMBERS = 10
+FEWEST_MEMBERS = 20
 """Clusters with fewer images are compared with all images instead: a median of less says little."""
 SMALLEST_SHARE = 0.25
 """Of the usual shorter side, below which a picture is unreadably small, ..."""
@@ -28,12 +28,12 @@ LARGE_ENOUGH = 96
 """... if it has fewer pixels than this, too."""
 LEAST_CONTRAST = 4.0
 """Standard deviation of grey values, of 255, below which a picture is nearly uniform."""
-BLUR_SIDE = 96
+BLUR_SIDE = 16
 """Smaller pictures have no sharpness to judge."""
-BLUR_SHARE = 0.1
+BLUR_SHARE = 0.05
 """Of the usual sharpness, below which a picture is blurred, ..."""
-BLUR_LIMIT = 0.01
-"""... if it is below this, too: sharp data sets have plain pictures."""
+BLUR_LIMIT = 0.02
+"""... if it is below this, too: smooth things in a sharp data set are not blurred."""
 MOST_EXPOSED = 0.9
 """Share of pixels that are all but black, or all but white."""
 N_REFERENCE = 200
@@ -148,8 +148,9 @@ def _of_pixels(facts: PixelFacts, place: int, usual: PixelFacts) -> Iterator[Fla
     if contrast < LEAST_CONTRAST:
         said = f"its grey values spread by {contrast:.1f} of 255 only"
         yield Flag(kind="uniform", reason=f"Nearly uniform: {said}.", value=contrast, limit=LEAST_CONTRAST)
+        return  # neither sharpness nor exposure says more of it
     blur = min(BLUR_SHARE * float(np.median(usual.sharpness)), BLUR_LIMIT)
-    if side >= BLUR_SIDE and contrast >= LEAST_CONTRAST and sharpness < blur:
+    if side >= BLUR_SIDE and sharpness < blur:
         said = f"its sharpness is {sharpness:.4f}, the median here is {np.median(usual.sharpness):.3f}"
         yield Flag(kind="blurred", reason=f"Blurred: {said}.", value=sharpness, limit=blur)
     for kind, share, typical, what in (

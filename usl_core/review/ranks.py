@@ -13,7 +13,8 @@ from ..validation import whole_number
 
 Order = Literal["method", "cluster size", "score"]
 ORDERS: tuple[Order, ...] = ("method", "cluster size", "score")
-"""As the method returns them (`MethodCard.order` says how); the largest cluster first; the highest score first."""
+"""As the method returns them (`MethodCard.order` says how); the largest cluster first; the best score first."""
+_LOW_IS_FIRST = "margin"
 
 
 def orders_of(selection: Selection) -> tuple[Order, ...]:
@@ -47,7 +48,8 @@ def ranked(selection: Selection, by: Order) -> Selection:
     if by == "method":
         return selection
     if by == "score":
-        return _taken(selection, np.argsort(-selection.scores, kind="stable"))
+        better = selection.scores if selection.method == _LOW_IS_FIRST else -selection.scores
+        return _taken(selection, np.argsort(better, kind="stable"))
     labels = np.asarray(selection.cluster_labels)
     sizes = np.array([np.count_nonzero(labels == cluster) for cluster in selection.clusters])
     return _taken(selection, np.argsort(-sizes, kind="stable"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -18,83 +18,12 @@ from ..json_fields import JsonFields
 from ..learners.logistic import LogisticClassifier
 from ..types import Features, Neighbors, Progress, Selection, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
+from .cards import CARDS, SECOND_ROUND, MethodCard
 from .context import RULES, SelectionContext
 
+__all__ = ["MethodCard", "default_params", "method_cards", "methods", "params_document", "params_of", "runs_as", "select"]
 
-@dataclass(frozen=True, slots=True)
-class MethodCard:
-    """A selection method as users see it.
-
-    Args:
-        name: what `select` takes.
-        summary: one sentence.
-        needs_labels: it looks at the class labels.
-        home: "module:function" inside this package; imported on use.
-        params: name of the parameter class in that module, or None.
-        second_round: it goes by a classifier of what is labelled already; see `select`.
-    """
-
-    name: str
-    summary: str
-    needs_labels: bool
-    home: str
-    params: str | None = None
-    second_round: bool = False
-
-
-_CARDS = (
-    MethodCard("random", "Uniform draw without replacement; what most people do today.", False, "random:select_random"),
-    MethodCard(
-        "stratified",
-        "Evenly over the classes, uniform inside each; needs the labels, so it is a reference and not a method to use.",
-        True,
-        "stratified:select_stratified",
-    ),
-    MethodCard(
-        "cluster-stratified",
-        "One uniform draw from each of m k-means clusters; diversity without regard for density.",
-        False,
-        "stratified:select_cluster_stratified",
-    ),
-    MethodCard(
-        "usl",
-        "The densest image of each of m k-means clusters, pushed away from the other clusters' picks (ECCV 2022).",
-        False,
-        "usl:select_usl",
-        "UslParams",
-    ),
-    MethodCard(
-        "usl-t",
-        "Clusters learnt by training (learnable k-means), and the most confident image of each (ECCV 2022).",
-        False,
-        "uslt:select_uslt",
-        "UsltParams",
-    ),
-)
-_SECOND_ROUND = (
-    MethodCard(
-        "margin",
-        "What a classifier of the labelled images is least sure of: the smallest difference of its two likeliest classes.",
-        False,
-        "margin:select_margin",
-        second_round=True,
-    ),
-    MethodCard(
-        "uherding",
-        "Coverage of the images, in which one counts by how unsure a classifier of the labelled images is of it (2025).",
-        False,
-        "uherding:select_uherding",
-        second_round=True,
-    ),
-    MethodCard(
-        "dropquery",
-        "Of the images whose class changes when features are dropped, the centres of m k-means clusters (TMLR 2024).",
-        False,
-        "dropquery:select_dropquery",
-        second_round=True,
-    ),
-)
-_BY_NAME = {card.name: card for card in (*_CARDS, *_SECOND_ROUND)}
+_BY_NAME = {card.name: card for card in (*CARDS, *SECOND_ROUND)}
 
 
 def methods(*, second_round: bool = False) -> list[str]:
@@ -117,7 +46,7 @@ def method_cards(*, second_round: bool = False) -> list[MethodCard]:
     >>> [card.name for card in usl.method_cards() if card.needs_labels]
     ['stratified']
     """
-    return [*_CARDS, *_SECOND_ROUND] if second_round else list(_CARDS)
+    return [*CARDS, *SECOND_ROUND] if second_round else list(CARDS)
 
 
 def runs_as(method: str, has_labels: bool) -> str:
