@@ -60,7 +60,7 @@ def read(data: bytes, path: str) -> Timeline:
     field = JsonFields(path, document)
     number = field.whole("format", 1)
     if number != FORMAT:
-        raise UslError(
+        raise OtherFormat(
             f"{path} is a review of format {number}, and this version reads format {FORMAT}; open it with a newer one"
         )
     session = _read_session(field.inside("session"))
@@ -94,9 +94,9 @@ def _check(session: Session, field: JsonFields) -> None:
     if unaccepted is not None:
         raise field.wrong("slots", f"must be accepted where they have a label, but {display_name(unaccepted)!r} is not")
     names = set(session.class_names)
-    for path, name in session.labels.items():
-        if name is not None and name not in names:
-            shown = f"{display_name(name)!r} of {display_name(path)!r}"
+    for path, label in session.labels.items():
+        if label is not None and label not in names:
+            shown = f"{display_name(label)!r} of {display_name(path)!r}"
             raise field.wrong("labels", f"must hold names of class_names but hold {shown}")
 
 

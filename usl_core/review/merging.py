@@ -58,7 +58,7 @@ def merge_labels(session: Session, images: ImageSet, returned: ReturnedLabels, s
     if not len(returned.labelled):
         raise UslError("there is nothing to take in: none of the labels is about an image of this review")
     paths_of(images, returned.labelled.tolist())  # refuses labels of other images
-    came = {images.paths[row]: (name,) for row, name in returned.named()}
+    came: dict[str, tuple[str, ...]] = {images.paths[row]: (name,) for row, name in returned.named()}
     came |= {one.paths[0]: tuple(dict.fromkeys(name for name, _ in one.classes)) for one in returned.report.conflicts}
     new: dict[str, str] = {}
     same, conflicts = list[str](), list[LabelConflict]()
@@ -70,8 +70,8 @@ def merge_labels(session: Session, images: ImageSet, returned: ReturnedLabels, s
             same.append(path)
         else:
             conflicts.append(LabelConflict(path=path, ours=ours, theirs=theirs, source=source))
-    known = {replace(one, source="") for one in session.conflicts}
-    fresh = tuple(one for one in conflicts if replace(one, source="") not in known)
+    known = {(one.path, one.theirs) for one in session.conflicts}  # the same labels may come back twice
+    fresh = tuple(one for one in conflicts if (one.path, one.theirs) not in known)
     undecided = [one.path for one in fresh if one.ours == ""]
     order = {name: place for place, name in enumerate(returned.class_names)}
     by_class = sorted(new, key=lambda path: order[new[path]])  # new classes come in the order of the file's

@@ -78,8 +78,10 @@ def _by_method(pool: Pool, session: Session, most: int) -> IntArray:
     fixed = np.setdiff1d(present_rows(images, (*session.picks, *session.labels, *session.pending)), vetoed)
     left = len(pool) - len(np.union1d(fixed, vetoed))
     if call.near_duplicates is not None:
-        given = {"neighbors": pool.neighbors, "labelled": fixed, "vetoed": vetoed}
-        left = min(left, len(find_near_duplicates(pool.features, call.near_duplicates, **given).open))
+        groups = find_near_duplicates(
+            pool.features, call.near_duplicates, neighbors=pool.neighbors, labelled=fixed, vetoed=vetoed
+        )
+        left = min(left, len(groups.open))
     most = min(most, left)
     if most == 0:
         return np.empty(0, dtype=np.int64)

@@ -179,6 +179,8 @@ def _load(path: Path) -> Loaded:
         return Loaded(timeline=found[1], said=(f"{path.name} is gone; {_of(found[0])} was taken in its place.",))
     try:
         return Loaded(timeline=import_session(path))
+    except document.OtherFormat:  # it is whole, and an older backup would only hide it
+        raise
     except UslError as error:
         found = newest_backup(path, import_session)
         if found is None:
