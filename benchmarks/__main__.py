@@ -9,7 +9,20 @@ from importlib import import_module
 
 from .harness import Row, cores, table
 
-GROUPS = ("start", "app", "many", "ui", "selection", "defaults", "encoding", "encoders", "features", "training", "finetune")
+GROUPS = (
+    "start",
+    "app",
+    "many",
+    "ui",
+    "selection",
+    "defaults",
+    "encoding",
+    "encoders",
+    "features",
+    "training",
+    "finetune",
+    "flags",
+)
 
 
 def main() -> int:

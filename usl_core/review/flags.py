@@ -91,7 +91,7 @@ def find_flags(
         found[row] += _near_duplicate(
             pool, row, np.array([*fixed.tolist(), *rows[:place]], dtype=np.int64), set(fixed.tolist())
         )
-        found[row] += _of_pixels(facts, place, usual)
+        found[row] += flags_of_pixels(facts, place, usual)
     return {row: tuple(flags) for row, flags in found.items() if flags}
 
 
@@ -138,7 +138,14 @@ def _near_duplicate(pool: Pool, row: int, others: IntArray, labelled: set[int]) 
         yield Flag(kind="near-duplicate", reason=f"Near-duplicate: {said}.", value=cosine, limit=limit, other=other)
 
 
-def _of_pixels(facts: PixelFacts, place: int, usual: PixelFacts) -> Iterator[Flag]:
+def flags_of_pixels(facts: PixelFacts, place: int, usual: PixelFacts) -> Iterator[Flag]:
+    """The flags that need nothing but pixels.
+
+    Args:
+        facts: of some images.
+        place: of one of them.
+        usual: see `reference_facts`.
+    """
     side, contrast = int(facts.sides[place]), float(facts.contrasts[place])
     dark, bright, sharpness = (float(one[place]) for one in (facts.dark, facts.bright, facts.sharpness))
     smallest = min(SMALLEST_SHARE * float(np.median(usual.sides)), LARGE_ENOUGH)

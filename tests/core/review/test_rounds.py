@@ -229,6 +229,21 @@ def test_only_orders_that_a_method_has():
     assert ranks.ranked(margin, "score").scores.tolist() == list(range(8))
 
 
+@pytest.mark.parametrize("method", ["usl", "cluster-stratified", "margin", "uherding"])
+def test_picks_come_in_the_order_that_the_card_names(method):
+    one = made()
+    assert one.images.labels is not None
+    labels = np.where(np.arange(N) < 9, one.images.labels, -1)
+    given = {"labels": labels, "labelled": range(9)} if method in ("margin", "uherding") else {}
+    params = one.session.call.params if method == "usl" else None
+    picked = usl.select(one.features, 7, method, params, neighbors=one.neighbors, **given)
+    if picked.cluster_labels is not None:
+        keys = [-np.count_nonzero(picked.cluster_labels == cluster) for cluster in picked.clusters]
+    else:
+        keys = (picked.scores if method == "margin" else -picked.scores).tolist()
+    assert keys == sorted(keys)
+
+
 @pytest.mark.parametrize("card", usl.method_cards(second_round=True), ids=lambda card: card.name)
 def test_every_method_says_its_order(card):
     assert card.order

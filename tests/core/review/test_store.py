@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,35 @@ def test_an_owner_that_cannot_be_read_is_nobody(timeline, text):
     file.save(timeline)
     owner_path(file.path).write_text(text, errors="surrogatepass")
     assert opened()[1].timeline == timeline
+
+
+def test_of_many_that_open_at_once_one_gets_it(timeline):
+    opened()[0].save(timeline)
+    owner_path(store.session_path("/some/folder")).unlink()
+
+    def attempt(number: int) -> bool:
+        try:
+            open_session("/some/folder", Owner.new(f"tab {number}"))
+        except SessionHeld:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(24))) == 1
+
+
+def test_of_many_that_take_over_the_last_may_write(timeline):
+    files = [opened(take_over=True)[0] for _ in range(5)]
+
+    def attempt(file: store.SessionFile) -> bool:
+        try:
+            file.save(timeline)
+        except SessionLost:
+            return False
+        return True
+
+    with ThreadPoolExecutor(5) as pool:
+        assert list(pool.map(attempt, files)) == [False] * 4 + [True]
 
 
 # ---------------------------------------------------------------- backups
