@@ -56,7 +56,7 @@ def unaccept(session: Session, images: ImageSet, rows: Iterable[int]) -> Done:
     pending = set(session.pending)
     chosen = [path for path in paths if path in accepted or path in pending]
     if not chosen:
-        raise UslError(f"{named(paths)} cannot be taken back: not accepted, or it has a label (clear that first)")
+        raise UslError(f"{named(paths)} cannot be taken back: not accepted, or with a label (clear that first)")
     former = pending.intersection(chosen)
     rounds = session.rounds
     if former:
@@ -134,7 +134,7 @@ def veto(session: Session, pool: Pool, rows: Iterable[int]) -> Done:
     barred = {*session.vetoed, *session.labels}
     chosen = [path for path in paths if path not in barred]
     if not chosen:
-        raise UslError(f"{named(paths)} cannot be vetoed: vetoed already, or it has a label (clear that first)")
+        raise UslError(f"{named(paths)} cannot be vetoed: vetoed already, or with a label (clear that first)")
     marked = session.changed(pool.features.images, chosen, vetoed=(*session.vetoed, *chosen))
     after, said = replaced(marked, pool, chosen, "veto")
     left = others_left(len(paths) - len(chosen), "labelled, or vetoed already")

@@ -83,8 +83,8 @@ def find_flags(
     index_set(rows, len(pool), "picks")
     fixed = np.setdiff1d(index_set(labelled, len(pool), "labelled"), rows)
     images = pool.features.images
-    usual = reference_facts(images, on_progress=on_progress) if reference is None else reference
-    facts = pixel_facts(images, rows, on_progress=on_progress)
+    usual = reference_facts(images, on_progress=_half(on_progress, 0)) if reference is None else reference
+    facts = pixel_facts(images, rows, on_progress=on_progress if reference is not None else _half(on_progress, 1))
     found: dict[int, list[Flag]] = {row: [] for row in rows}
     for place, row in enumerate(rows):
         found[row] += _outlier(pool, row)
@@ -103,6 +103,11 @@ def reference_facts(images: ImageSet, *, on_progress: Progress | None = None) ->
     """
     rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), N_REFERENCE)).astype(np.int64))
     return pixel_facts(images, rows.tolist(), on_progress=on_progress)
+
+
+def _half(on_progress: Progress | None, number: int) -> Progress | None:
+    """The progress of the first or the second half of the work."""
+    return None if on_progress is None else lambda fraction, note: on_progress((number + fraction) / 2, note)
 
 
 def _outlier(pool: Pool, row: int) -> Iterator[Flag]:

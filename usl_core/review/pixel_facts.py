@@ -71,6 +71,8 @@ def pixel_facts(images: ImageSet, rows: Iterable[int], *, on_progress: Progress 
         if on_progress:
             on_progress(place / len(wanted), f"{place:,} of {len(wanted):,} images looked at")
         found[place] = _measured(images, int(row))
+    if on_progress:
+        on_progress(1.0, f"{len(wanted):,} images looked at")
     sides, contrasts, sharpness, dark, bright = found.T
     return PixelFacts(
         rows=np.array(wanted, dtype=np.int64),

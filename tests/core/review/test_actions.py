@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import usl_core as usl
 from usl_core import UslError
 from usl_core.review import actions, document, labelling, rounds
-from usl_core.review.pool import free, runners_up
+from usl_core.review.pool import free, pool_of, runners_up
 from usl_core.review.session import Session
 from usl_core.review.timeline import MOST_STEPS, Timeline
 
@@ -54,6 +56,32 @@ def test_where_a_cluster_has_none_left_the_method_says_what_comes_next():
     assert len(after.slots) == 8
     assert set(rows(one, after)).isdisjoint(cluster)
     check(after, one.images)
+
+
+def test_usl_t_gives_its_next_most_confident_image():
+    """Its training is not made again: clusters and confidences are those that it ended with."""
+    one = made()
+    assert one.pool.selection is not None
+    confidence = np.random.default_rng(0).permutation(N) / N
+    call = replace(one.session.call, method="usl-t", params=usl.UsltParams())
+    session = replace(one.session, call=call)
+    trained = replace(one.pool.selection, method="usl-t", params=usl.UsltParams())
+    pool = pool_of(one.features, one.neighbors, call, trained, confidence=confidence)
+    assert pool.clusters is not None
+    row = rows(one)[-1]
+    after = actions.veto(session, pool, [row]).session
+    assert rows(one, after)[-1] == max(runners_up(pool, session, row, None).tolist(), key=lambda other: confidence[other])
+    cluster = np.flatnonzero(pool.clusters == pool.clusters[row])
+    after = actions.veto(session, pool, cluster.tolist()).session
+    check(after, one.images)
+    largest = np.bincount(pool.clusters).argmax()
+    assert largest != pool.clusters[row]
+    rivals = [other for other in np.flatnonzero(free(pool, session)).tolist() if pool.clusters[other] == largest]
+    assert rows(one, after)[-1] == max(rivals, key=lambda other: confidence[other])
+    blind = pool_of(one.features, one.neighbors, call, trained)
+    assert len(runners_up(blind, session, row)) == 0
+    with pytest.raises(UslError, match="open the training first"):
+        actions.veto(session, blind, [row])
 
 
 def test_a_copy_of_a_vetoed_image_does_not_come_back():

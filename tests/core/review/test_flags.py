@@ -96,6 +96,20 @@ def test_flags_are_rare_on_what_has_no_flaw():
     assert len(find_flags(pool, rows.tolist())) <= 1
 
 
+def test_progress_only_grows_and_may_stop_it(flawed):
+    pool, _ = flawed
+    told: list[float] = []
+    find_flags(pool, [0, 1, 2], on_progress=lambda share, _: told.append(share))
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+    def stop(share: float, note: str) -> None:
+        raise usl.Cancelled
+
+    with pytest.raises(usl.Cancelled):
+        find_flags(pool, [0], on_progress=stop)
+
+
 def test_the_planted_flaws_of_the_shapes_are_found():
     pool = pool_for(usl.load_demo("shapes").features, 40)
     black = [row for row in range(len(pool)) if pool.features.images.paths[row] in ("circle/0602.webp", "circle/0605.webp")]
