@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui import cached, errors, picked, state, text
 from pages.ui.parts import charts, data_set, downloads, first_ranks, gallery, header, lasso, pinned, scores, umap_job
+from pages.ui.review import bulk
 from pages.ui.sidebar import controls
 from pages.ui.views import training
 from usl_core.figures.palette import method_style
@@ -53,7 +54,16 @@ with errors.shown(way_out=True):
         if is_cut
         else cached.scorecards(made, choices, methods, its_card)
     )
-    lasso.show("compare-maps", choices.data, images, marked, percentiles, selections, row)
+    lasso.show(
+        "compare-maps",
+        choices.data,
+        images,
+        marked,
+        percentiles,
+        selections,
+        row,
+        actions=lambda inside: bulk.on_a_map(choices, made, inside.tolist()),
+    )
     for note in dict.fromkeys(note for found in selections.values() for note in found.notes):
         st.caption(f":material/info: {text.plain(note)}")
     pinned.show(choices, made, selections, row)
