@@ -11,7 +11,7 @@ from .harness import Row, cores, table
 
 GROUPS = (
     *("start", "app", "many", "ui", "selection", "defaults", "second_round"),
-    *("encoding", "encoders", "features", "training", "finetune"),
+    *("encoding", "encoders", "features", "training", "finetune", "flags"),
 )
 
 

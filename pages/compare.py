@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import cached, errors, state, text
-from pages.ui.parts import charts, data_set, downloads, gallery, header, lasso, pinned, scores, umap_job
+from pages.ui import cached, errors, picked, state, text
+from pages.ui.parts import charts, data_set, downloads, first_ranks, gallery, header, lasso, pinned, scores, umap_job
+from pages.ui.review import bulk
 from pages.ui.sidebar import controls
 from pages.ui.views import training
 from usl_core.figures.palette import method_style
@@ -18,6 +19,8 @@ with errors.shown(way_out=True):
         methods = controls.methods_to_compare(images.labels is not None)
         colour = controls.colour_by(images.labels is not None)
         wanted = controls.map_method()
+        r = first_ranks.first(choices.budget)
+        by_score = "usl" in methods and first_ranks.order() == first_ranks.SCORE
     drawn = umap_job.drawn(choices, made) if wanted == "umap" else made.pca
     with head:
         header.show(header.facts_of(title, made, drawn))
@@ -39,13 +42,28 @@ with errors.shown(way_out=True):
                 st.stop()
 
     row = state.pinned(len(images))
-    selections = cached.selections(made, choices, methods, trained)
+    whole = cached.selections(made, choices, methods, trained)
+    selections = picked.first(whole, r, by_score=by_score)
     titles = {method: method_style(method).label for method in methods}
     percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
-    picked = scores.pick_shares(choices, made, methods) if colour == "pick frequency" else {}
-    marked = charts.maps_of(choices, made, drawn, selections, colour, row, picked)
-    cards = cached.scorecards(made, choices, methods, its_card)  # while the browser draws the maps
-    lasso.show("compare-maps", choices.data, images, marked, percentiles, selections, row)
+    shares = scores.pick_shares(choices, made, methods) if colour == "pick frequency" else {}
+    marked = charts.maps_of(choices, made, drawn, selections, colour, row, shares)
+    is_cut = r < choices.budget  # the scores below are computed while the browser draws the maps
+    cards = (
+        picked.scorecards(made, selections, choices.params.n_neighbors)
+        if is_cut
+        else cached.scorecards(made, choices, methods, its_card)
+    )
+    lasso.show(
+        "compare-maps",
+        choices.data,
+        images,
+        marked,
+        percentiles,
+        selections,
+        row,
+        actions=lambda inside: bulk.on_a_map(choices, made, inside.tolist()),
+    )
     for note in dict.fromkeys(note for found in selections.values() for note in found.notes):
         st.caption(f":material/info: {text.plain(note)}")
     pinned.show(choices, made, selections, row)
@@ -58,7 +76,7 @@ with errors.shown(way_out=True):
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Scores")
-        scores.show(choices, made, cards, titles)
+        scores.show(choices, made, cards, titles, r if is_cut else None)
     with right:
         st.subheader("Picks per class")
         charts.class_bars(cards, images)
@@ -68,4 +86,4 @@ with errors.shown(way_out=True):
     if "usl" in selections:
         header.usl_terms(selections["usl"])
     st.subheader("Take it home", divider="gray")
-    downloads.show(choices, made, selections, drawn.method, umap_job.settings(choices, made))
+    downloads.show(choices, made, selections, whole, drawn.method, umap_job.settings(choices, made))

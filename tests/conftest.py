@@ -73,6 +73,7 @@ def _own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("USL_CACHE_DIR", str(mine / "usl"))
     monkeypatch.setenv("USL_ENCODERS_DIR", str(mine / "encoders"))
     monkeypatch.setenv("USL_DATASETS_DIR", str(mine / "datasets"))
+    monkeypatch.setenv("USL_SESSIONS_DIR", str(mine / "sessions"))
     monkeypatch.setenv("TORCH_HOME", str(mine / "torch"))
     monkeypatch.setenv("HF_HOME", str(mine / "hub"))
 

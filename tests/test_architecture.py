@@ -26,6 +26,7 @@ COMMAND_LINE = {ROOT / "usl_core" / "__main__.py", *sorted((ROOT / "usl_core" / 
 SELECTION = sorted((ROOT / "usl_core" / "selection").glob("*.py"))
 SELECTION_SHARED = {
     "candidate_clusters",
+    "cards",
     "context",
     "coverage",
     "recursion",
@@ -44,6 +45,7 @@ ROOMS = (
         "demos",
         "pipeline",
         "figures",
+        "review",
         "export",
         "report",
         "cli",

@@ -1,15 +1,20 @@
-"""Sizes as people read them, and what is said when a disk does not take what is written."""
+"""Files written whole or not at all, what is said when a disk does not take them, and sizes as people read them."""
 
 from __future__ import annotations
 
 import errno
+import os
+import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from .errors import UslError
 
+_ELSEWHERE = "name another folder with --out"
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -63,3 +68,52 @@ def _free(where: Path) -> int | None:
     with suppress(OSError):
         return shutil.disk_usage(next(path for path in (where, *where.absolute().parents) if path.exists())).free
     return None
+
+
+def write_atomically(path: Path | str, content: bytes, *, remedy: str = _ELSEWHERE, durable: bool = False) -> None:
+    """Write a file under another name and rename it, so that nobody ever sees half of it; missing folders are made.
+
+    Args:
+        path: where to write.
+        content: all of it.
+        remedy: what to do where that is impossible.
+        durable: return only when it is on the disk, so that it outlives a loss of power.
+
+    Raises:
+        UslError: it cannot be written.
+    """
+    with new_file(path, len(content), remedy, durable=durable) as file:
+        file.write(content)
+
+
+@contextmanager
+def new_file(
+    path: Path | str, needed: int | None = None, remedy: str = _ELSEWHERE, *, durable: bool = False
+) -> Iterator[IO[bytes]]:
+    """A file under another name, renamed to `path` when all went well; arguments as for `write_atomically`."""
+    path = Path(path)
+    with told_if_unwritable(str(path), path, remedy, needed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        try:
+            with scratch.open("xb") as file:
+                yield file
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            scratch.replace(path)
+            if durable:
+                _sync_folder(path.parent)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a new name on the disk; Windows has no descriptors of folders, and puts it there by itself."""
+    if sys.platform == "win32":
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -25,6 +25,7 @@ _PAGES = {
     "density": _Page("Density", "grain", "Who is typical?"),
     "diversity": _Page("Diversity", "hub", "What does the regulariser do?"),
     "uslt": _Page("USL-T", "model_training", "How does learning select?"),
+    "review": _Page("Review", "rate_review", "Is this pick worth its label?"),
 }
 """By the name of the file and in the address."""
 

@@ -55,6 +55,11 @@ class Key:
     LEARN_NAME = "lname"
     ONE_OF_ALIKE = "one"
     ALIKE = "alike"
+    FIRST = "first"
+    ORDER = "order"
+    EXPORT = "export"
+    REVIEWED = "method"
+    REVIEW_COLOUR = "by"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ class Choices:
 
 _CHOICES = "choices"
 _TO_CHOOSE = "to-choose"
-_CARRIED = {Key.DATA: DEFAULT_DATA, Key.SPLIT: "", Key.SAMPLE: "", Key.ENCODER: "", Key.PIN: "", Key.ALIKE: ""}
+_CARRIED = {Key.DATA: DEFAULT_DATA} | dict.fromkeys((Key.SPLIT, Key.SAMPLE, Key.ENCODER, Key.PIN, Key.ALIKE, Key.FIRST), "")
 
 
 def choose(choices: Choices) -> None:
@@ -170,7 +175,7 @@ def carry() -> None:
         settled.carry()
 
 
-def choose_now(values: Mapping[str, str]) -> NoReturn:
+def choose_now(values: Mapping[str, Any]) -> NoReturn:
     """Choose something in the middle of a page, by keys that `carry` carries; the page runs anew with it."""
     st.session_state[_TO_CHOOSE] = dict(values)
     st.rerun()
@@ -207,8 +212,23 @@ def alike_from(cosine: float) -> None:
 
 def pinned(n: int) -> int | None:
     """The image that is pinned, if it is one of n."""
-    text = st.session_state.get(Key.PIN) or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < n else None
+    row = _whole(st.session_state.get(Key.PIN))
+    return row if row is not None and row < n else None
+
+
+def first(budget: int) -> int:
+    """How many of the picks are shown: the first r of m, all of them unless somebody chose fewer."""
+    r = _whole(st.session_state.get(Key.FIRST))
+    return r if r is not None and 1 <= r < budget else budget
+
+
+def show_first(r: int, budget: int) -> None:
+    """Show the first r of the m picks; for callbacks. All of them is no choice, and stays so when m changes."""
+    settled.put({Key.FIRST: "" if r >= budget else str(r)})
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def pin(row: int | None) -> None:

@@ -67,6 +67,7 @@ def _own_folders(cache: str) -> dict[str, str]:
         "USL_DATASETS_DIR": f"{cache}/datasets",
         "TORCH_HOME": f"{cache}/torch",
         "HF_HOME": f"{cache}/hub",
+        "USL_SESSIONS_DIR": f"{cache}/reviews",
     }
 
 

@@ -14,7 +14,7 @@ from . import helpers
 from .server import ROOT, fresh_browser, running_app, settle
 
 WIDTHS = (1440, 420)
-_WITH_MAPS = ("compare", "compare-class", "compare-pinned", "compare-folder", "density", "diversity", "uslt-trained")
+_WITH_MAPS = ("compare", "compare-class", "compare-pinned", "compare-folder", "density", "diversity", "uslt-trained", "review")
 
 
 def main() -> None:
@@ -91,6 +91,14 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
             start.first.click()
         page.get_by_text("Replay: epoch").wait_for(timeout=120_000)
 
+    def review() -> None:
+        page.goto(f"{address}/review?data=shapes&m=30")
+        page.locator(".desk .picks button").first.wait_for()
+        helpers.wait_for_maps(page)
+        page.locator(".desk .picks [aria-current=true]").focus()
+        for key in ("a", "x", "a", "p", "ArrowRight"):
+            page.keyboard.press(key)
+
     return {
         "home": lambda: page.goto(address),
         "data": lambda: page.goto(f"{address}/data?data=shapes"),
@@ -107,6 +115,7 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
         "uslt-trained": train,
         "uslt-collapsed": lambda: train("?views=0&talpha=0&t=1"),
         "compare-uslt": lambda: page.goto(f"{address}/compare?methods=Random&methods=Stratified&methods=USL&methods=USL-T"),
+        "review": review,
         "compare-unknown": lambda: page.goto(f"{address}/compare?data=nothing"),
         "data-folder": open_folder,
         "data-folder-encoded": encode,

@@ -41,6 +41,13 @@ def _own_pool() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _own_reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees what another, or whoever runs them, has decided."""
+    monkeypatch.setenv("USL_SESSIONS_DIR", str(tmp_path / "reviews"))
+    monkeypatch.setenv("USL_REVIEWS", "disk")  # without a browser, every visitor looks like one from elsewhere
+
+
+@pytest.fixture(autouse=True)
 def _own_uploads() -> Iterator[None]:
     """No test sees another's uploads."""
     yield

@@ -527,3 +527,43 @@ def test_pick_order_is_the_rank(app, digits):
     open_compare(app, m="8").fine()
     assert [item["lines"][0].split(" ")[0] for item in app.gallery("Picks of USL")] == [str(rank) for rank in range(1, 9)]
     assert np.unique(app.picks("USL")).size == 8
+
+
+# ---------------------------------------------------------------- the first r of m picks
+
+
+def test_the_first_of_the_picks_are_everywhere(app, digits):
+    open_compare(app, m="20", first="7").fine()
+    for panel, method in zip(app.maps()["panels"], ("random", "stratified", "usl"), strict=True):
+        assert panel["picks"] == expected(digits, method, 20)[:7] == app.picks(method_style(method).label)
+        assert panel["title"].endswith(", 7 picks")
+    card = usl.score_selection(digits.features, expected(digits, "usl", 20)[:7], digits.neighbors, labels=digits.images.labels)
+    assert f"{card.k_center_radius:.3f}" in app.text
+    assert "The first 7 of 20 picks" in app.plain
+    assert "Two random draws of 7" in app.plain
+
+
+def test_usl_ranks_by_its_score_if_that_is_wanted(app, digits):
+    whole = usl.select(digits.features, 20, "usl", neighbors=digits.neighbors)
+    open_compare(app, m="20", first="7", order="regularised utility").fine()
+    assert app.picks("USL") == whole.indices[np.argsort(-whole.scores, kind="stable")][:7].tolist()
+    assert app.picks("Random") == expected(digits, "random", 20)[:7]
+
+
+def test_all_picks_stay_all_when_the_budget_changes_and_fewer_stay_fewer(app):
+    open_compare(app, m="20").fine()
+    app.widget("number_input", "m").set_value(30).run()
+    app.fine()
+    assert len(app.picks("USL")) == 30
+    app.test.slider(key="first-of-30").set_value(8).run()
+    assert app.test.query_params["first"] in ("8", ["8"])
+    app.widget("number_input", "m").set_value(25).run()
+    assert len(app.fine().picks("USL")) == 8
+    app.widget("number_input", "m").set_value(5).run()
+    assert len(app.fine().picks("USL")) == 5
+
+
+@pytest.mark.parametrize("first", ["0", "-3", "999", "x", "1e9", "٣"])
+def test_what_is_no_rank_shows_all(app, first):
+    open_compare(app, m="6", first=first).fine()
+    assert len(app.picks("USL")) == 6

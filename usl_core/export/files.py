@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import io
 import json
-import secrets
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from ..disk import told_if_unwritable
+from ..disk import new_file, write_atomically
 from ..images.scan import read_bytes
 from ..types import Features, ImageSet, Neighbors, Progress, Selection
 from ..validation import index_set
@@ -38,8 +36,6 @@ __all__ = [
     "write_picks_zip",
     "write_run_record",
 ]
-
-_ELSEWHERE = "name another folder with --out"
 
 
 def write_picks_csv(
@@ -91,7 +87,7 @@ def write_picks_zip(path: Path | str, images: ImageSet, indices: Sequence[int], 
     """
     index_set(indices, len(images), "selection")
     taken: set[str] = set()
-    with _new_file(path) as scratch, zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
+    with new_file(path) as scratch, zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
         for done, index in enumerate(indices):
             if on_progress:
                 on_progress(done / len(indices), f"{done:,} of {len(indices):,} images packed")
@@ -112,33 +108,3 @@ def write_run_record(path: Path | str, document: Mapping[str, Any]) -> None:
 def run_json(document: Mapping[str, Any]) -> bytes:
     """run.json: what `run_record` returned."""
     return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
-
-
-def write_atomically(path: Path | str, content: bytes, *, remedy: str = _ELSEWHERE) -> None:
-    """Write a file under another name and rename it, so that nobody ever sees half of it; missing folders are made.
-
-    Args:
-        path: where to write.
-        content: all of it.
-        remedy: what to do where that is impossible.
-
-    Raises:
-        UslError: it cannot be written.
-    """
-    with _new_file(path, len(content), remedy) as file:
-        file.write(content)
-
-
-@contextmanager
-def _new_file(path: Path | str, needed: int | None = None, remedy: str = _ELSEWHERE) -> Iterator[IO[bytes]]:
-    """A file under another name, renamed to `path` when all went well."""
-    path = Path(path)
-    with told_if_unwritable(str(path), path, remedy, needed):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-        try:
-            with scratch.open("xb") as file:
-                yield file
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)

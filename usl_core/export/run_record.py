@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import numbers
 import platform
 import sys
 from collections.abc import Iterable, Mapping
@@ -22,7 +21,7 @@ from ..graph.near_duplicates import checked_cosine
 from ..images.regular_files import read_regular
 from ..json_fields import JsonFields
 from ..selection.context import RULES
-from ..selection.registry import default_params, methods
+from ..selection.registry import methods, params_document, params_of
 from ..types import Features, ImageSet, Selection
 from .recorded_labels import RecordedLabels, recorded_labels
 
@@ -178,7 +177,6 @@ def run_record(
     Returns:
         A dict that JSON can hold without loss.
     """
-    params = None if selection.params is None else {key: _plain(value) for key, value in asdict(selection.params).items()}
     return {
         "format": rules,
         "command": "select",
@@ -189,7 +187,7 @@ def run_record(
         "method_run": selection.method,
         "budget": len(selection),
         "seed": int(selection.seed),
-        "params": params,
+        "params": params_document(selection.params),
         "labelled": sorted({int(row) for row in labelled}),
         "vetoed": sorted({int(row) for row in vetoed}),
         "near_duplicates": near_duplicates,
@@ -236,7 +234,7 @@ def load_run_record(path: Path | str) -> RunRecord:
         method=method,
         budget=field.whole("budget", 1, n),
         seed=field.whole("seed", 0),
-        params=_params(field, method),
+        params=params_of(field, method),
         labelled=field.rows("labelled", n),
         vetoed=field.rows("vetoed", n),
         encoder=field.get("encoder", str),
@@ -266,28 +264,6 @@ def _sample(field: JsonFields) -> tuple[int, int]:
     n = sample.whole("n", 1)
     sample.whole("of", n + 1)
     return n, sample.whole("seed", 0)
-
-
-def _params(field: JsonFields, method: str) -> Any:
-    """The method's parameter object from its dict; it validates itself."""
-    usual = default_params(method)
-    if usual is None:
-        if field.get("params", object) is not None:
-            raise field.wrong("params", "must be null for a method without parameters")
-        return None
-    try:
-        return type(usual)(**field.get("params", dict))
-    except (TypeError, UslError) as error:  # a name that the class does not have, or a value that it refuses
-        raise field.wrong("params", f"do not fit {type(usual).__name__}: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    """Numbers of other types (NumPy's) as Python's, without loss."""
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def _listed(found: Mapping[str, str]) -> str:

@@ -17,6 +17,8 @@ from ..pipeline.artefacts import load_or_draw_map
 from ..pipeline.prepared import Prepared, find_images, known_images, known_umap, load_prepared, prepare
 from ..projection.params import UmapParams
 from ..types import ImageSet, Progress, Views
+from .export_task import write_export
+from .review_tasks import count_over_seeds, flag_picks
 
 if TYPE_CHECKING:
     from ..uslt.params import UsltParams
@@ -342,6 +344,9 @@ TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "sweep": sweep_usl,
     "report": write_report_file,
     "archive": write_picks_archive,
+    "export": write_export,
+    "seed-counts": count_over_seeds,
+    "flags": flag_picks,
     "uslt": train_heads,
     "encoding-cost": cost_of_encoding,
     "learning-time": time_learning,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -13,86 +14,16 @@ import numpy as np
 from ..arithmetic import blas_threads
 from ..errors import UslError
 from ..graph.near_duplicates import candidates_of
+from ..json_fields import JsonFields
 from ..learners.logistic import LogisticClassifier
 from ..types import Features, Neighbors, Progress, Selection, Views
 from ..validation import class_ids, index_set, same_images, unit_rows, whole_number
+from .cards import CARDS, SECOND_ROUND, MethodCard
 from .context import RULES, SelectionContext
 
+__all__ = ["MethodCard", "default_params", "method_cards", "methods", "params_document", "params_of", "runs_as", "select"]
 
-@dataclass(frozen=True, slots=True)
-class MethodCard:
-    """A selection method as users see it.
-
-    Args:
-        name: what `select` takes.
-        summary: one sentence.
-        needs_labels: it looks at the class labels.
-        home: "module:function" inside this package; imported on use.
-        params: name of the parameter class in that module, or None.
-        second_round: it goes by a classifier of what is labelled already; see `select`.
-    """
-
-    name: str
-    summary: str
-    needs_labels: bool
-    home: str
-    params: str | None = None
-    second_round: bool = False
-
-
-_CARDS = (
-    MethodCard("random", "Uniform draw without replacement; what most people do today.", False, "random:select_random"),
-    MethodCard(
-        "stratified",
-        "Evenly over the classes, uniform inside each; needs the labels, so it is a reference and not a method to use.",
-        True,
-        "stratified:select_stratified",
-    ),
-    MethodCard(
-        "cluster-stratified",
-        "One uniform draw from each of m k-means clusters; diversity without regard for density.",
-        False,
-        "stratified:select_cluster_stratified",
-    ),
-    MethodCard(
-        "usl",
-        "The densest image of each of m k-means clusters, pushed away from the other clusters' picks (ECCV 2022).",
-        False,
-        "usl:select_usl",
-        "UslParams",
-    ),
-    MethodCard(
-        "usl-t",
-        "Clusters learnt by training (learnable k-means), and the most confident image of each (ECCV 2022).",
-        False,
-        "uslt:select_uslt",
-        "UsltParams",
-    ),
-)
-_SECOND_ROUND = (
-    MethodCard(
-        "margin",
-        "What a classifier of the labelled images is least sure of: the smallest difference of its two likeliest classes.",
-        False,
-        "margin:select_margin",
-        second_round=True,
-    ),
-    MethodCard(
-        "uherding",
-        "Coverage of the images, in which one counts by how unsure a classifier of the labelled images is of it (2025).",
-        False,
-        "uherding:select_uherding",
-        second_round=True,
-    ),
-    MethodCard(
-        "dropquery",
-        "Of the images whose class changes when features are dropped, the centres of m k-means clusters (TMLR 2024).",
-        False,
-        "dropquery:select_dropquery",
-        second_round=True,
-    ),
-)
-_BY_NAME = {card.name: card for card in (*_CARDS, *_SECOND_ROUND)}
+_BY_NAME = {card.name: card for card in (*CARDS, *SECOND_ROUND)}
 
 
 def methods(*, second_round: bool = False) -> list[str]:
@@ -115,7 +46,7 @@ def method_cards(*, second_round: bool = False) -> list[MethodCard]:
     >>> [card.name for card in usl.method_cards() if card.needs_labels]
     ['stratified']
     """
-    return [*_CARDS, *_SECOND_ROUND] if second_round else list(_CARDS)
+    return [*CARDS, *SECOND_ROUND] if second_round else list(CARDS)
 
 
 def runs_as(method: str, has_labels: bool) -> str:
@@ -131,6 +62,28 @@ def default_params(method: str) -> Any:
     """
     card = _card(method)
     return getattr(_home(card)[0], card.params)() if card.params else None
+
+
+def params_document(params: Any) -> dict[str, Any] | None:
+    """A parameter object, or None, as JSON can hold it without loss."""
+    return None if params is None else {key: _plain(value) for key, value in asdict(params).items()}
+
+
+def params_of(field: JsonFields, method: str) -> Any:
+    """The method's parameter object from the field `params` of a document; it validates itself.
+
+    Raises:
+        UslError: the field does not fit the method.
+    """
+    usual = default_params(method)
+    if usual is None:
+        if field.get("params", object) is not None:
+            raise field.wrong("params", "must be null for a method without parameters")
+        return None
+    try:
+        return type(usual)(**field.get("params", dict))
+    except (TypeError, UslError) as error:  # a name that the class does not have, or a value that it refuses
+        raise field.wrong("params", f"do not fit {type(usual).__name__}: {error}") from error
 
 
 def _card(method: Any) -> MethodCard:
@@ -251,3 +204,12 @@ def select(
         params = default_params(method)
     selection: Selection = getattr(module, function)(x, m, params, seed=seed, context=context)
     return replace(selection, notes=(*selection.notes, *choice.notes))
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of other types (NumPy's) as Python's, without loss."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value

@@ -51,8 +51,7 @@ class Penalty:
         self._exponent = -power if squared else -power / 2
         self._horizon_sq = None if horizon_distance is None else horizon_distance**2
         self._nearest = horizon_picks
-        # 1 / DISTANCE_FLOOR^alpha leaves the range of float32 for large alpha.
-        self._dtype = np.float32 if self._exponent >= -2 else np.float64
+        self._dtype = _dtype(self._exponent)
         self._kept: dict[int, NDArray[np.floating]] = {}
         self._picks: IntArray | None = None
         self._fixed = np.zeros(len(values))
@@ -127,19 +126,38 @@ class Penalty:
         return total
 
     def _terms(self, sq_dist: NDArray[np.float32]) -> NDArray[np.floating]:
-        """1 / D^alpha, elementwise; 0 beyond the horizon. Squared distances stay below 4, infinite ones give 0."""
-        beyond = None if self._horizon_sq is None else sq_dist >= self._horizon_sq
-        clipped = np.maximum(sq_dist, np.float32(DISTANCE_FLOOR**2))
-        if self._exponent == -0.5:
-            terms = 1 / np.sqrt(clipped)
-        elif self._exponent == -1:
-            terms = 1 / clipped
-        elif self._dtype == np.float32:  # exp and log are vectorised where power is not: twice as fast, off by 1e-6 at most
-            terms = np.log(clipped)
-            terms *= self._exponent
-            np.exp(terms, out=terms)
-        else:
-            terms = np.power(clipped, self._exponent, dtype=self._dtype)
-        if beyond is not None:
-            terms[beyond] = 0
-        return terms
+        return push_terms(sq_dist, self._exponent, self._horizon_sq)
+
+
+def push_terms(sq_dist: NDArray[np.float32], exponent: float, horizon_sq: float | None) -> NDArray[np.floating]:
+    """1 / D^alpha, elementwise; 0 beyond the horizon. Squared distances stay below 4, infinite ones give 0.
+
+    Args:
+        sq_dist: squared distances of any shape.
+        exponent: on them: -alpha / 2, or -alpha where alpha acts on the square.
+        horizon_sq: squared distance from which on nothing counts; None: none.
+
+    Returns:
+        The same shape, float32, or float64 where the exponent is below -2.
+    """
+    dtype = _dtype(exponent)
+    beyond = None if horizon_sq is None else sq_dist >= horizon_sq
+    clipped = np.maximum(sq_dist, np.float32(DISTANCE_FLOOR**2))
+    if exponent == -0.5:
+        terms = 1 / np.sqrt(clipped)
+    elif exponent == -1:
+        terms = 1 / clipped
+    elif dtype == np.float32:  # exp and log are vectorised where power is not: twice as fast, off by 1e-6 at most
+        terms = np.log(clipped)
+        terms *= exponent
+        np.exp(terms, out=terms)
+    else:
+        terms = np.power(clipped, exponent, dtype=dtype)
+    if beyond is not None:
+        terms[beyond] = 0
+    return terms
+
+
+def _dtype(exponent: float) -> type[np.floating]:
+    """1 / DISTANCE_FLOOR^alpha leaves the range of float32 for large alpha."""
+    return np.float32 if exponent >= -2 else np.float64

@@ -79,7 +79,7 @@ def maps_of(
     names = ", ".join(method_style(method).label for method in selections)
     alt = (
         f"{len(panels)} maps of the same {len(made.images):,} images, one per method ({names}), coloured by {colour}; "
-        f"{choices.budget} picks on each. The galleries below list the same picks."
+        f"{len(next(iter(selections.values())))} picks on each. The galleries below list the same picks."
     )
     coloured = DENSITY if colour in ("density", "pick frequency") else colour
     background = maps.background_of(choices, made, drawn)

@@ -27,8 +27,24 @@ from ..state import Choices
 from . import file_links
 
 
-def show(choices: Choices, made: Prepared, selections: Mapping[str, Selection], map_method: str, umap: UmapParams) -> None:
-    """The section at the end of Compare."""
+def show(
+    choices: Choices,
+    made: Prepared,
+    selections: Mapping[str, Selection],
+    whole: Mapping[str, Selection],
+    map_method: str,
+    umap: UmapParams,
+) -> None:
+    """The section at the end of Compare.
+
+    Args:
+        choices: of the sidebar.
+        made: the data set.
+        selections: the picks that are shown, by method.
+        whole: all picks of the same methods: only those can be made again, so record, report and commands are about them.
+        map_method: of the report.
+        umap: its settings.
+    """
     titles = {method_style(method).label: method for method in selections}
     left, right = st.columns(2, gap="large")
     with left:
@@ -36,22 +52,27 @@ def show(choices: Choices, made: Prepared, selections: Mapping[str, Selection], 
         preferred = options.index("USL") if "USL" in options else 0
         label = st.selectbox("Picks of", options, index=preferred, key="download-method")
         method = titles.get(label, next(iter(titles.values())))
-        _files(choices, made, selections[method], method)
+        _files(choices, made, selections[method], whole[method], method)
         _archive(choices, made, selections[method])
     with right:
-        _report(choices, made, selections, map_method, umap)
-    params = selections[method].params
+        _report(choices, made, whole, map_method, umap)
+    if len(selections[method]) < len(whole[method]):
+        st.caption(
+            f":material/info: Tables and images are those of the first {len(selections[method])} picks; run.json, the report "
+            f"and the commands are about all {len(whole[method])}."
+        )
+    params = whole[method].params
     commands = [
         select_command(
             sources.told_of(made.source), method, choices.budget, choices.seed, choices.encoder, params, choices.near_duplicates
         ),
-        _compare_command(choices, made, selections, map_method, umap),
+        _compare_command(choices, made, whole, map_method, umap),
     ]
     st.caption("The same from the command line: the picks of this method, and the report")
     st.code("\n".join(commands), language=None, wrap_lines=True)
 
 
-def _files(choices: Choices, made: Prepared, selection: Selection, method: str) -> None:
+def _files(choices: Choices, made: Prepared, selection: Selection, whole: Selection, method: str) -> None:
     k = choices.params.n_neighbors
 
     def table(spreadsheet: bool) -> bytes:
@@ -60,7 +81,7 @@ def _files(choices: Choices, made: Prepared, selection: Selection, method: str) 
     def record() -> bytes:
         folder, _, split = source_parts(sources.told_of(made.source))
         alike = choices.near_duplicates
-        return run_json(run_record(selection, made.features, folder=folder, split=split, method=method, near_duplicates=alike))
+        return run_json(run_record(whole, made.features, folder=folder, split=split, method=method, near_duplicates=alike))
 
     with st.container(horizontal=True):
         about = "Rank, path, row, cluster, class, density and score of each pick"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import streamlit as st
@@ -24,6 +24,7 @@ def show(
     percentiles: np.ndarray,
     selections: Mapping[str, Selection],
     pinned: int | None,
+    actions: Callable[[IntArray], None] | None = None,
 ) -> None:
     """Nothing where nothing is selected.
 
@@ -35,6 +36,7 @@ def show(
         percentiles: (n,) density percentiles.
         selections: the picks by method.
         pinned: the row that is marked.
+        actions: called with the rows where buttons for all of them belong.
     """
     if rows is None:
         return
@@ -42,6 +44,8 @@ def show(
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{_count(len(rows), 'image')} selected**" + _picked(rows, selections))
             st.button("Clear selection", key=f"clear-{key}", icon=":material/deselect:", on_click=maps.unselect, args=(key,))
+        if actions is not None:
+            actions(rows)
         densest = rows[np.argsort(-percentiles[rows], kind="stable")][:SHOWN]
         numbers = [f"{percentiles[row]:.0f} %" for row in densest]
         gallery.marked(f"gallery-{key}", name, images, densest, numbers, "The selected images, the densest first", pinned)

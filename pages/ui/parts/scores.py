@@ -25,11 +25,27 @@ _Pairs = Mapping[str, Sequence[float | None]]
 N_SEEDS = 10
 
 
-def show(choices: Choices, made: Prepared, cards: Mapping[str, Scorecard], titles: Mapping[str, str]) -> None:
+def show(
+    choices: Choices, made: Prepared, cards: Mapping[str, Scorecard], titles: Mapping[str, str], first: int | None = None
+) -> None:
     """The table, at first for the seed on screen; mean and deviation over several seeds come from a job in the background.
 
     USL-T takes no part in that: ten trainings are too much to start unasked.
+
+    Args:
+        choices: of the sidebar.
+        made: the data set.
+        cards: the numbers by method.
+        titles: of the methods.
+        first: how many of the picks the numbers are about; None: all, and only then there are those over seeds.
     """
+    if first is not None:
+        table(cards, titles)
+        st.caption(
+            f"The first {first} of {choices.budget} picks, seed {choices.seed}. ★ best of its row; † sees the class labels, so "
+            "it is a reference only. Means over seeds are there for all picks only. Point at a name for its definition."
+        )
+        return
     key, arguments = _job(choices, made, cards)
     if not arguments["methods"]:
         table(cards, titles)

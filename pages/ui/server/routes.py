@@ -1,4 +1,4 @@
-"""What the server answers beside Streamlit: images, finished files, arrays and scripts of the maps.
+"""What the server answers beside Streamlit: images, finished files, arrays of the maps, scripts of our parts.
 
 Streamlit guards its own routes only, so these bring their own protection: opaque names of data sets, images asked for by the
 digest of their bytes, re-encoded before they leave, files by the unguessable id of their job; `addresses` spells them. Whatever
@@ -13,6 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from stat import S_ISREG
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -93,14 +94,24 @@ async def _serve_array(request: Request) -> Response:
     return Response(data, media_type="application/octet-stream", headers=_FOR_A_DAY)
 
 
-async def _serve_script(request: Request) -> Response:
+async def _serve_map_script(request: Request) -> Response:
     from ..maps import SCRIPTS, scripts_version
 
+    return _script(request, SCRIPTS, scripts_version())
+
+
+async def _serve_review_script(request: Request) -> Response:
+    from ..review.desk import SCRIPTS, scripts_version
+
+    return _script(request, SCRIPTS, scripts_version())
+
+
+def _script(request: Request, folder: Path, version: str) -> Response:
     name = request.path_params["name"]
-    known = {path.name for path in SCRIPTS.glob("*.js")}
-    if request.path_params["version"] != scripts_version() or name not in known:
+    known = {path.name for path in folder.glob("*.js")}
+    if request.path_params["version"] != version or name not in known:
         return _unknown("unknown script")
-    return FileResponse(SCRIPTS / name, media_type="text/javascript", headers=_FOR_A_DAY)
+    return FileResponse(folder / name, media_type="text/javascript", headers=_FOR_A_DAY)
 
 
 async def _serve_file(request: Request) -> Response:
@@ -174,7 +185,8 @@ ROUTES = [
     Route("/api/atlas/{name:str}/{fingerprint:str}/{side:str}/{rows:str}", _serve_atlas),
     Route("/api/words/{name:str}/{fingerprint:str}/{row:str}", _serve_words),
     Route("/api/array/{digest:str}", _serve_array),
-    Route("/api/maps/{version:str}/{name:str}", _serve_script),
+    Route("/api/maps/{version:str}/{name:str}", _serve_map_script),
+    Route("/api/review/{version:str}/{name:str}", _serve_review_script),
     Route("/api/file/{job:str}", _serve_file),
     Route("/api/offer/{token:str}", _serve_offer),
     Route("/api/{path:path}", _serve_nothing),

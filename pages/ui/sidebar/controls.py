@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -212,3 +213,40 @@ def map_method() -> MapMethod:
         "in feature space.",
     )
     return "pca" if chosen == "PCA" else "umap"
+
+
+def set_back(
+    *, method: str, encoder: str, budget: int, seed: int, params: UslParams | None, near_duplicates: float | None
+) -> None:
+    """Make the sidebar say what picks were made with; for callbacks."""
+    values: dict[str, Any] = {Key.REVIEWED: method_style(method).label, Key.BUDGET: budget, Key.SEED: seed}
+    values |= {
+        Key.ENCODER: "" if encoder == looking.usual().encoder else encoder,
+        Key.ONE_OF_ALIKE: near_duplicates is not None,
+    }
+    if near_duplicates is not None:
+        values[Key.ALIKE] = "" if near_duplicates == state.USUALLY_ALIKE else f"{near_duplicates:g}"
+    if params is not None:
+        weight = _RELATIVE_WEIGHT if params.relative_weight else _ABSOLUTE_WEIGHT
+        values |= knobs.shown(params, leave_out=("reg_weight",)) | {weight.how.key: params.reg_weight}
+    state.assign(**values)
+
+
+def method_to_review(options: Mapping[str, str]) -> str:
+    """Whose picks are under review.
+
+    Args:
+        options: names of methods by what they are called.
+    """
+    labels = list(options)
+    default = labels.index(method_style("usl").label)
+    chosen = st.selectbox(
+        "Method",
+        labels,
+        index=default,
+        key=Key.REVIEWED,
+        bind="query-params",
+        width=150,
+        help="Whose picks are under review. What you have accepted, pinned or labelled stays when you choose another one.",
+    )
+    return options.get(chosen, "usl")

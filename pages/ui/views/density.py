@@ -12,10 +12,11 @@ from usl_core.graph.density import usable_neighbors
 from usl_core.names import display_name
 from usl_core.pipeline.artefacts import Map
 from usl_core.pipeline.prepared import Prepared
-from usl_core.types import Selection
+from usl_core.types import IntArray, Selection
 
 from .. import cached, maps, state
 from ..parts import charts, gallery, lasso, tables
+from ..review import bulk
 from ..state import Choices
 
 _SHOWN = 24
@@ -49,7 +50,11 @@ def maps_of(choices: Choices, made: Prepared, drawn: Map, picked: Selection | No
         pinned=row,
         on_pin=state.pin,
     )
-    lasso.show("density-maps", choices.data, made.images, rows, mean, {"usl": picked} if picked else {}, row)
+
+    def actions(inside: IntArray) -> None:
+        bulk.on_a_map(choices, made, inside.tolist())
+
+    lasso.show("density-maps", choices.data, made.images, rows, mean, {"usl": picked} if picked else {}, row, actions)
     st.caption(
         f"Both estimates rank the images alike to {agreement:.3f} (Spearman's correlation; 1 is the same order). The mean uses "
         f"all k distances and is the steadier one; the k-th uses one. Rings mark the {len(peaks):,} density peaks: images "

@@ -286,6 +286,22 @@ READING = {
         **{"title": "", "command": "", "out": "{out}"},
     },
     "archive": {"encoder": "pixels:pca", "indices": [0, 1], "out": "{out}"},
+    "export": {
+        **{
+            "encoder": "pixels:pca",
+            "picked": {"indices": [1], "clusters": [-1], "scores": [None], "method": "random", "seed": 0},
+        },
+        **{"guesses": [], "notes": [], "formats": ["zip"], "classes": [], "record": {}, "n_neighbors": 3, "out": "{out}"},
+    },
+    "flags": {
+        "encoder": "pixels:pca",
+        "picks": [0, 1],
+        "labelled": [],
+        "call": {
+            **{"method": "random", "params": None, "seed": 0, "budget": 2, "near_duplicates": None},
+            **{"kept": [], "labelled": [], "classes": {}, "vetoed": []},
+        },
+    },
     "learning-time": {"params": {}},
     "learn": {"name": "mine", "title": "", "params": {"n_epochs": 1}},
     "uslt": {"encoder": "pixels:pca", "budget": 2, "params": {"n_epochs": 1}, "seed": 0},
