@@ -48,6 +48,13 @@ class Map:
             name = "PCA, since UMAP needs five different images"
         return f"drawn with {name}, trustworthiness {self.trustworthiness:.3f}"
 
+    @property
+    def brief(self) -> str:
+        """What drew this map and how far to trust it, where there is no room for `note`."""
+        if self.method == "plane":
+            return "drawn as it is"
+        return f"{'PCA' if self.umap is None else 'UMAP'}, trustworthiness {self.trustworthiness:.3f}"
+
 
 def load_or_find_neighbors(
     features: Features, n_neighbors: int, *, cache_dir: Path | None = None, on_progress: Progress | None = None
