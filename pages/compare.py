@@ -15,7 +15,7 @@ with errors.shown(way_out=True):
 
     images = made.images
     head = st.container()
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(key="what-to-compare", horizontal=True, gap="small"):
         methods = controls.methods_to_compare(images.labels is not None)
         colour = controls.colour_by(images.labels is not None)
         wanted = controls.map_method()

@@ -9,6 +9,7 @@ from pages.ui.server import turns
 # Streamlit's captions reach a contrast of 4.2, its white on the accent of the dark theme 2.4; small print needs 4.5 (WCAG AA).
 STYLE = """
 .st-key-header { margin-top: -1rem; }
+@media (max-width: 640px) { .st-key-header { flex-wrap: wrap; row-gap: 0; } .st-key-header > :first-child { flex: 1 1 100%; } }
 [data-testid='stCaptionContainer'] { color: inherit; opacity: .85; }
 [data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primary'] p { color: light-dark(#FFFFFF, #12171E); }
 a.usl-file, a.usl-file:visited { display: inline-block; padding: .35rem .75rem; border: 1px solid; border-radius: 6px;

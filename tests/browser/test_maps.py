@@ -502,17 +502,23 @@ def test_arrays_that_the_server_has_dropped_are_asked_for_again(browser: Browser
 def test_what_gets_lost_on_the_way_is_asked_for_again(browser: BrowserContext, server: Server, part: str):
     page = browser.new_page()
     lost: list[str] = []
+    seen: list[bool] = []
 
-    def lose_first(route: Route) -> None:
-        if len(lost) < 2:
+    def lose_until_that_is_seen(route: Route) -> None:
+        if seen and len(lost) >= 2:
+            route.continue_()
+        else:
             lost.append(route.request.url)
             route.abort("connectionreset")
-        else:
-            route.continue_()
 
-    page.route(f"**/{part}", lose_first)
-    open_compare(page, server.address)
-    assert len(lost) == 2
+    page.route(f"**/{part}", lose_until_that_is_seen)
+    page.goto(f"{server.address}/compare")
+    notice = page.locator(".maps .notice" if "array" in part else ".maps")
+    expect(notice).to_be_visible()
+    expect(notice).to_have_text("The server does not answer. Trying again …")
+    seen.append(True)
+    wait_for_maps(page)
+    expect(page.locator(".maps .notice")).to_be_hidden()
     assert drawn_picks(page, panel=2) == picks(page, "USL")
     assert "does not answer" not in page.locator(".maps").inner_text()
     page.close()
@@ -529,6 +535,8 @@ def test_a_server_that_never_has_them_is_not_asked_for_ever(browser: BrowserCont
     page.route("**/api/array/*", refuse)
     page.goto(f"{server.address}/compare")
     expect(page.locator(".maps .live")).to_contain_text("could not be loaded")
+    expect(page.locator(".maps .notice")).to_be_visible()
+    expect(page.locator(".maps .notice")).to_have_text("The map could not be loaded (missing). Reload the page.")
     settle(page)
     count = len(asked)
     page.wait_for_timeout(1500)

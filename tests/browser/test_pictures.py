@@ -399,6 +399,8 @@ def test_a_server_that_has_none_is_not_asked_for_ever(page: Page, server: Server
     page.route("**/api/atlas/**", refuse)
     button(page).click()
     expect(page.locator(".maps .live")).to_contain_text("could not be loaded")
+    expect(page.locator(".maps .notice")).to_be_visible()
+    expect(page.locator(".maps .notice")).to_contain_text("The pictures could not be loaded.")
     page.mouse.move(*place_of(page, 5))
     page.wait_for_timeout(800)
     assert len(asked) == 1
@@ -408,3 +410,4 @@ def test_a_server_that_has_none_is_not_asked_for_ever(page: Page, server: Server
     ask(page, "view => view.zoom(1.5)")
     wait_until(page, LOADED)
     assert shown(page)
+    expect(page.locator(".maps .notice")).to_be_hidden()

@@ -153,6 +153,12 @@ def demo_fingerprints(name: str) -> tuple[str, str, str]:
     return images, encoder, features
 
 
+def demo_of(features: Features) -> Demo | None:
+    """The bundled collection that features came with; None if they are others, though of its images. Raises as `load_demo`."""
+    name = next((card.name for card in _CARDS if features.images.root == ASSETS / f"{card.name}.zip"), None)
+    return load_demo(name) if name is not None and demo_fingerprints(name)[-1] == features.fingerprint else None
+
+
 def file_digest(path: Path) -> str:
     """A 128-bit hex digest of a file's bytes; ties a demo's .npz to its .zip."""
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()

@@ -31,8 +31,9 @@ class MapFacts:
 
     Args:
         paths: n names for the hover text.
-        percentile: (n,) density percentile in [0, 100].
-        clusters: (n,) cluster ids, or None.
+        percentile: (n,) density percentile in [0, 100], NaN where it is not known.
+        clusters: (n,) cluster ids, -1 for none, or None.
+        n_clusters: how many clusters there are, with or without images; at least as many as the ids tell.
         labels: (n,) class ids, or None.
         class_names: the name of each class id; needed with `labels`.
         peaks: rows to mark as density peaks.
@@ -43,12 +44,15 @@ class MapFacts:
     paths: Sequence[str]
     percentile: NDArray[np.floating]
     clusters: NDArray[np.integer] | None = None
+    n_clusters: int = 0
     labels: NDArray[np.integer] | None = None
     class_names: Sequence[str] = ()
     peaks: Iterable[int] = ()
     confidence: NDArray[np.floating] | None = None
     measured: str = ""
-    _named: dict[int, str] = field(default_factory=dict, init=False, repr=False)  # several panels and figures ask again
+    _named: dict[int, tuple[str, list[str]]] = field(
+        default_factory=dict, init=False, repr=False
+    )  # several panels and figures ask again
 
     def check(self, n: int, colour: str) -> None:
         """Make sure that all is there, for `n` images, to colour them.
@@ -93,7 +97,8 @@ class MapFacts:
         """(n,) ids of the classes or clusters that colour a map, and how many there may be."""
         ids = self.labels if colour == "class" else self.clusters
         assert ids is not None  # check has seen to that
-        return ids, max(len(self.class_names) if colour == "class" else 0, int(ids.max(initial=-1)) + 1)
+        known = len(self.class_names) if colour == "class" else self.n_clusters
+        return ids, max(known, int(ids.max(initial=-1)) + 1)
 
     def describe(self, row: int, cluster: int | None = None) -> str:
         """Hover text of one image, safe as plotly markup: name, class, density percentile, cluster.
@@ -102,15 +107,15 @@ class MapFacts:
             row: the image.
             cluster: its cluster by the method at hand; None takes `clusters`.
         """
-        text = self._named.get(row)
-        if text is None:
-            label = f"{hover_name(self.class_names[self.labels[row]], 40)} · " if self.labels is not None else ""
-            number = "" if self.measured else f"density percentile {self.percentile[row]:.0f}"
-            text = f"{hover_name(self.paths[row])}<br>{label}{number}"
-            self._named[row] = text
+        if row not in self._named:
+            known = [hover_name(self.class_names[self.labels[row]], 40)] if self.labels is not None else []
+            if not self.measured and not np.isnan(self.percentile[row]):
+                known.append(f"density percentile {self.percentile[row]:.0f}")
+            self._named[row] = hover_name(self.paths[row]), known
+        name, known = self._named[row]
         if cluster is None:
             cluster = -1 if self.clusters is None else int(self.clusters[row])
-        return f"{text} · cluster {cluster}" if cluster >= 0 else text
+        return f"{name}<br>{' · '.join([*known, *([f'cluster {cluster}'] if cluster >= 0 else [])])}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cache.store import Entry, Store, fingerprint
+from ..demos.bundled import Demo, demo_of
 from ..graph.neighbors import ALGORITHM, find_neighbors
 from ..projection.params import UmapParams
 from ..projection.project import MapMethod, draw
@@ -46,6 +47,13 @@ class Map:
         elif self.method == "umap":
             name = "PCA, since UMAP needs five different images"
         return f"drawn with {name}, trustworthiness {self.trustworthiness:.3f}"
+
+    @property
+    def brief(self) -> str:
+        """What drew this map and how far to trust it, where there is no room for `note`."""
+        if self.method == "plane":
+            return "drawn as it is"
+        return f"{'PCA' if self.umap is None else 'UMAP'}, trustworthiness {self.trustworthiness:.3f}"
 
 
 def load_or_find_neighbors(
@@ -103,7 +111,8 @@ def load_or_draw_map(
     cache_dir: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Map:
-    """The map of a feature set, from the cache if it is there; each setting of UMAP has an entry of its own.
+    """The map of a feature set, from the cache if it is there; each setting of UMAP has an entry of its own. A bundled demo
+    comes with its maps.
 
     Args:
         features: of an image set; their fingerprint is the key.
@@ -142,9 +151,17 @@ def load_or_draw_map(
 def load_map(
     features: Features, method: MapMethod = "umap", params: UmapParams | None = None, *, cache_dir: Path | None = None
 ) -> Map | None:
-    """The map of `load_or_draw_map` if it is in the cache, else None."""
+    """The map of `load_or_draw_map` if it is in the cache or comes with a demo, else None."""
+    if params in (None, UmapParams()) and (demo := demo_of(features)) is not None:
+        return demo_map(demo, method)
     entry = Store(cache_dir).load("maps", _map_key(features, method, params))
     return None if entry is None else _drawn(entry, method)
+
+
+def demo_map(demo: Demo, method: MapMethod) -> Map:
+    """A map that a bundled demo comes with."""
+    umap = UmapParams(min_dist=demo.min_dist) if method == "umap" else None
+    return Map(xy=demo.maps[method], method=method, trustworthiness=demo.trustworthiness[method], umap=umap)
 
 
 def map_version(

@@ -27,7 +27,7 @@ from ..images.subsets import in_split, source_parts
 from ..projection.params import UmapParams
 from ..read_only import read_only
 from ..types import Features, ImageSet, Neighbors, Progress
-from .artefacts import Map, load_map, load_neighbors, load_or_draw_map, load_or_find_neighbors
+from .artefacts import Map, demo_map, load_map, load_neighbors, load_or_draw_map, load_or_find_neighbors
 
 DEMO_PREFIX, TOY_PREFIX = "demo:", "toy:"
 N_NEIGHBORS = 400
@@ -275,8 +275,7 @@ def prepared_images(source: str, encoder: str, *, cache_dir: Path | None = None)
 
 def _bundled(source: str) -> Prepared:
     demo = load_demo(source.removeprefix(DEMO_PREFIX))
-    pca = Map(demo.maps["pca"], "pca", demo.trustworthiness["pca"])
-    umap = Map(demo.maps["umap"], "umap", demo.trustworthiness["umap"], UmapParams(min_dist=demo.min_dist))
+    pca, umap = demo_map(demo, "pca"), demo_map(demo, "umap")
     return Prepared(source=source, features=demo.features, neighbors=demo.neighbors, pca=pca, umap=umap)
 
 

@@ -29,18 +29,20 @@ __all__ = ["Channel", "Background", "Panel", "background_of", "selected", "show"
 SCRIPTS = Path(__file__).parent / "scripts"
 _FLAT, _SELECTED, _AGAIN = "maps-flat", "maps-selected", "maps-again"
 # Streamlit sends these lines again with every change, so they only load the rest, which browsers keep.
-_LOADER = """async function load(address) {
+_LOADER = """async function load(address, say) {
   for (let tries = 1; ; tries++) {
     try {
       return await import(new URL(address, document.baseURI).href);
     } catch (error) {  // a file that did not come; what came is there at the next try
+      say(tries < 8 ? "The server does not answer. Trying again …" : "The map could not be loaded. Reload the page.");
       if (tries === 8) throw error;
       await new Promise((go) => setTimeout(go, 250 * 2 ** (tries - 1)));
     }
   }
 }
 export default function (given) {
-  const here = load(given.data.script);
+  const root = given.parentElement.querySelector(".maps");
+  const here = load(given.data.script, (text) => { if (!root.usl) root.textContent = text; });
   here.then((script) => script.show(given));
   return () => { here.then((script) => script.hide(given)); };
 }

@@ -28,11 +28,12 @@ def show(
     for index, (column, name) in enumerate(zip(st.columns(len(drawn)), drawn, strict=True)):
         shown = [panel for panel in panels if (panel.colour or colour) == name]
         peaks = np.unique(np.concatenate([np.asarray(panel.peaks, dtype=np.int64) for panel in shown]))
+        facts, by = _facts(by_name[name], len(background.xy), peaks.tolist())
         figure = figures.map_figure(
             background.xy,
             [_panel(panel) for panel in shown],
-            facts=_facts(by_name[name], len(background.xy), peaks.tolist()),
-            colour="cluster" if by_name[name].categorical else "density",
+            facts=facts,
+            colour=by,
             theme=state.theme_name(),
             max_points=MAX_POINTS,
             webgl=False,
@@ -55,12 +56,17 @@ def _panel(panel: Panel) -> figures.Panel:
     return figures.Panel(method=panel.method or "picks", picks=picks, clusters=panel.clusters, title=panel.title)
 
 
-def _facts(channel: Channel, n: int, peaks: list[int]) -> figures.MapFacts:
-    """A channel as what the figure knows to draw: clusters, or a share of 100 between both ends."""
+def _facts(channel: Channel, n: int, peaks: list[int]) -> tuple[figures.MapFacts, figures.ColourBy]:
+    """A channel as what the figure knows to draw: classes, clusters, or a share of 100 between both ends."""
     paths = [f"image {row:,}" for row in range(n)]
     if channel.categorical:
-        return figures.MapFacts(paths=paths, percentile=np.zeros(n), clusters=np.asarray(channel.values), peaks=peaks)
+        ids, unknown = np.asarray(channel.values), np.full(n, np.nan)
+        if len(channel.names) and ids.min() >= 0:
+            names = list(channel.names)
+            return figures.MapFacts(paths=paths, percentile=unknown, labels=ids, class_names=names, peaks=peaks), "class"
+        count = len(channel.names)  # classes without an image count too, as on the other maps
+        return figures.MapFacts(paths=paths, percentile=unknown, clusters=ids, n_clusters=count, peaks=peaks), "cluster"
     low, high = scale_of(channel)
     share = 100 * np.clip((np.nan_to_num(np.asarray(channel.values, dtype=float), nan=low) - low) / ((high - low) or 1), 0, 1)
     title = f"{channel.name},<br>{low:.{channel.digits}f} to {high:.{channel.digits}f}"
-    return figures.MapFacts(paths=paths, percentile=share, peaks=peaks, measured=title)
+    return figures.MapFacts(paths=paths, percentile=share, peaks=peaks, measured=title), "density"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,26 +18,38 @@ if TYPE_CHECKING:
     from usl_core.types import Selection
 
 
-def show(facts: list[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What fits into the line, and all of it, which a button unfolds."""
+
+    short: str
+    full: str
+
+
+def show(facts: Sequence[str | Fact]) -> None:
     """Facts, and the button that copies the address. The title above is there before the page: see `main.py`.
 
     Args:
         facts: about what is on screen, see `facts_of`.
     """
-    with st.container(key="header", horizontal=True, vertical_alignment="bottom", wrap=False):
-        st.caption(" · ".join(plain(fact, 200) for fact in facts))
+    with st.container(key="header", horizontal=True, vertical_alignment="center", wrap=False):
+        st.caption(" · ".join(plain(fact.short if isinstance(fact, Fact) else fact, 200) for fact in facts))
+        if more := [fact.full for fact in facts if isinstance(fact, Fact)]:
+            with st.popover("Details", type="tertiary", width="content"):
+                for full in more:
+                    st.caption(plain(full))
         with st.container(width=90):
             components.copy_link()
 
 
-def facts_of(title: str, made: Prepared | None, drawn: Map | None = None) -> list[str]:
+def facts_of(title: str, made: Prepared | None, drawn: Map | None = None) -> list[str | Fact]:
     """Data set, n, encoder, d, how the map was drawn, and whether near-duplicates count as one, as far as they are known."""
     if made is None:
         return [title, "not encoded yet"]
     from usl_core.pipeline.prepared import is_toy  # not above: what Home shows first must not wait for NumPy
 
     values = made.features.values
-    facts = [
+    facts: list[str | Fact] = [
         title,
         f"{len(values):,} {'points' if is_toy(made.source) else 'images'}",
         *([str(made.images.sample)] if made.images.sample is not None else []),
@@ -43,7 +57,11 @@ def facts_of(title: str, made: Prepared | None, drawn: Map | None = None) -> lis
     ]
     shown = drawn or made.umap or made.pca
     alike = None if is_toy(made.source) else state.choices().near_duplicates
-    return [*facts, shown.note, *([f"one of near-duplicates (cosine {alike:g})"] if alike is not None else [])]
+    return [
+        *facts,
+        Fact(shown.brief, shown.note),
+        *([f"one of near-duplicates (cosine {alike:g})"] if alike is not None else []),
+    ]
 
 
 def _taught_by(encoder: str) -> str:

@@ -20,6 +20,8 @@ from PIL import Image
 
 import usl_core as usl
 from usl_core.cli.parser import main
+from usl_core.pipeline import artefacts
+from usl_core.projection.params import UmapParams
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -203,6 +205,27 @@ def test_the_map_of_a_report_is_drawn_as_it_is_asked_for(folder, tmp_path, capsy
     assert run(*asked) == 0
     assert re.search(r"UMAP, 15 neighbours, min_dist 0\.\d+, seed 0", (tmp_path / "report.html").read_text(encoding="utf-8"))
     capsys.readouterr()
+
+
+def test_the_report_of_a_demo_has_the_map_that_comes_with_it(tmp_path, monkeypatch):
+    demo = usl.load_demo("digits")
+    drawn = []
+
+    def draw(features, graph, method, params, **_):
+        drawn.append(params)
+        raise usl.UslError("drawn anew")
+
+    monkeypatch.setattr(artefacts, "draw", draw)
+    asked = ("compare", "demo:digits", "--budget", 6, "--methods", "random", "--report", tmp_path)
+    for method in ("umap", "pca"):
+        assert run(*asked, "--map", method) == 0
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert f"trustworthiness {demo.trustworthiness[method]:.3f}" in page
+        assert method == "pca" or f"UMAP, 15 neighbours, min_dist {demo.min_dist:g}, seed 0" in page
+    assert run(*asked, "--map-neighbors", 15, "--map-seed", 0) == 0
+    assert drawn == []
+    assert run(*asked, "--map-seed", 1) == 2
+    assert drawn == [UmapParams(seed=1)]
 
 
 @pytest.mark.parametrize(

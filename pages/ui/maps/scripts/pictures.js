@@ -31,6 +31,7 @@ export class Pictures {
     switched.set(this.view.data.name, !this.on);
     this.view.say(this.on ? "Images in place of points." : "Points.");
     if (this.loader) this.loader.pausedUntil = 0;
+    this.view.notice.tell("pictures", "");
     toolbar(this.view);
     this.view.ask();
   }
@@ -73,12 +74,14 @@ export class Pictures {
   }
 
   arrived(failed) {
-    if (failed) this.view.say("The pictures could not be loaded.");
+    this.view.notice.tell("pictures", failed ? "The pictures could not be loaded. Move the map to try again." : "");
     this.view.ask();
   }
 
   end(wanted) {
-    this.loader.want([...new Set([...this.important, ...this.further])].slice(0, MOST));
+    const rows = [...new Set([...this.important, ...this.further])].slice(0, MOST);
+    this.loader.want(rows);
+    if (rows.every((row) => this.loader.sheet.has(row))) this.view.notice.tell("pictures", "");
     if (!this.ready || this.level === wanted) return;
     const before = this.level;
     this.level = wanted;

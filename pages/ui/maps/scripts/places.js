@@ -21,12 +21,12 @@ export function places(told) {
   return { xy: near(told, here(told.coarse)), exact: false };
 }
 
-// A promise of the very coordinates.
-export async function exactPlaces(told) {
+// A promise of the very coordinates. late: see reach.
+export async function exactPlaces(told, late) {
   const known = here(keyOf(told)); // another map of the page may have got them
   if (known) return known;
-  const coarse = await fetched(told.coarse, "h");
-  await Promise.all(rest(told).map(([digest, kind]) => fetched(digest, kind)));
+  const coarse = await fetched(told.coarse, "h", late);
+  await Promise.all(rest(told).map(([digest, kind]) => fetched(digest, kind, late)));
   return here(keyOf(told)) ?? put(told, coarse);
 }
 

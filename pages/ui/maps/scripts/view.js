@@ -7,6 +7,7 @@ import { Grid } from "./grid.js";
 import * as halo from "./halo.js";
 import { legend } from "./legend.js";
 import { pointLook } from "./marks.js";
+import { Notice } from "./notice.js";
 import * as overlay from "./overlay.js";
 import { palette } from "./palette.js";
 import { Pictures } from "./pictures.js";
@@ -16,7 +17,8 @@ import { listen } from "./pointer.js";
 import { toolbar } from "./toolbar.js";
 import { Viewport } from "./viewport.js";
 
-const NARROWEST = 240, GAP = 14, TITLE = 24, DIM = 22, BUILT_AT_ONCE = 100_000;
+const NARROWEST = 240, GAP = 14, TITLE = 24, DIM = 22, BUILT_AT_ONCE = 100_000, SLOW = 1500; // milliseconds
+const AWAY = "The server does not answer. Trying again …";
 
 export class View extends Viewport {
   constructor(parent) {
@@ -32,6 +34,7 @@ export class View extends Viewport {
     this.card = new Card(this.add("div", "card", this.stage));
     this.live = this.add("p", "live");
     this.live.setAttribute("aria-live", "polite");
+    this.notice = new Notice(this.add("p", "notice", this.stage), this.live);
     this.key = this.add("div", "key");
     this.tool = "pan";
     this.hiddenCodes = new Map(); // channel name -> codes that the legend dims
@@ -85,21 +88,19 @@ export class View extends Viewport {
     for (const panel of data.panels) if (panel.peaks) wanted.set(panel.peaks, "i");
     if ([...wanted.keys()].some((digest) => !here(digest))) {
       this.root.dataset.loading = "";
-      let late = false;
-      const wait = () => {
-        if (turn !== this.turn || late) return;
-        late = true;
-        this.say("The server does not answer. Trying again …");
-      };
+      const wait = (text) => turn === this.turn && this.notice.tell("map", text);
+      const slow = setTimeout(() => wait("Loading the map …"), SLOW);
       try {
-        await Promise.all([...wanted].map(([digest, kind]) => fetched(digest, kind, wait)));
+        await Promise.all([...wanted].map(([digest, kind]) => fetched(digest, kind, () => { clearTimeout(slow); wait(AWAY); })));
       } catch (error) {
         if (turn === this.turn) this.failed(error);
         return;
+      } finally {
+        clearTimeout(slow);
       }
       if (turn !== this.turn) return; // something newer came
-      if (late) this.say("");
     }
+    this.notice.tell("map", "");
     delete this.root.dataset.loading;
     this.data = data;
     this.look = data.look;
@@ -118,7 +119,7 @@ export class View extends Viewport {
   failed(error) {
     this.tries = (this.tries ?? 0) + 1;
     if (error.message === "missing" && this.tries < 3) this.tell("missing", true); // Python runs again and offers it again
-    else this.say(`The map could not be loaded (${error.message}). Reload the page.`);
+    else this.notice.tell("map", `The map could not be loaded (${error.message}). Reload the page.`);
   }
 
   // Other coordinates: everything that hangs on the old ones goes.
@@ -143,8 +144,9 @@ export class View extends Viewport {
   async refine() {
     const key = this.placesKey;
     try {
-      const xy = await places.exactPlaces(this.data.xy);
+      const xy = await places.exactPlaces(this.data.xy, () => this.placesKey === key && this.notice.tell("map", AWAY));
       if (this.placesKey !== key || !this.root.isConnected) return;
+      this.notice.tell("map", "");
       this.take(xy);
       this.points.movePlaces(xy);
       this.ask();
