@@ -29,7 +29,7 @@ __all__ = ["Channel", "Background", "Panel", "background_of", "selected", "show"
 SCRIPTS = Path(__file__).parent / "scripts"
 _FLAT, _SELECTED, _AGAIN = "maps-flat", "maps-selected", "maps-again"
 # Streamlit sends these lines again with every change, so they only load the rest, which browsers keep.
-_LOADER = """async function load(address) {
+LOADER = """async function load(address) {
   for (let tries = 1; ; tries++) {
     try {
       return await import(new URL(address, document.baseURI).href);
@@ -46,7 +46,7 @@ export default function (given) {
 }
 """
 _component: Callable[..., Any] = st.components.v2.component(
-    "usl_maps", html="<div class='maps'></div>\n", css=(SCRIPTS / "maps.css").read_text(encoding="utf-8"), js=_LOADER
+    "usl_maps", html="<div class='maps'></div>\n", css=(SCRIPTS / "maps.css").read_text(encoding="utf-8"), js=LOADER
 )
 
 
@@ -164,7 +164,12 @@ def script_url() -> str:
 @cache
 def scripts_version() -> str:
     """Digest of all scripts."""
+    return digest_of(SCRIPTS)
+
+
+def digest_of(folder: Path) -> str:
+    """Digest of all scripts of a folder."""
     digest = blake2b(digest_size=8)
-    for path in sorted(SCRIPTS.glob("*.js")):
+    for path in sorted(folder.glob("*.js")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
