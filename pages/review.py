@@ -43,10 +43,12 @@ with errors.shown(way_out=True):
     if messages.changed(review, made):
         st.stop()
     session = review.session
-    if said := picks.differences(session, made, choices, method):
+    said, n_empty = picks.differences(session, made, choices, method), picks.n_empty(session, images)
+    if said or n_empty:
         kept = sum(slot.is_kept for slot in session.slots)
         messages.differs(
             said,
+            n_empty,
             kept,
             lambda: picks.select_again(review, made, choices, method),
             lambda: controls.set_back(**picks.asked(session)),
@@ -57,7 +59,6 @@ with errors.shown(way_out=True):
     pool = picks.pool(made, session.call)
     with controls_row:
         r = first_ranks.first(len(session.slots))
-        coloured = overview.colour(session, pool, images.labels is not None)
     shown = picks.shown(session, pool, images, r, by_score=by_score)
     rows = [row for row, _ in shown]
     looked_at = state.pinned(len(images))
@@ -96,6 +97,7 @@ with errors.shown(way_out=True):
     st.subheader("Where they lie", divider="gray", anchor=False)
     if wanted == "umap":
         umap_job.show(choices, made)
+    coloured = overview.colour(session, pool, images.labels is not None)
     marked = overview.show(choices, made, drawn, session, pool, shown, coloured, looked_at if looked_at is not None else chosen)
     decided = picks.selection_of(session, pool, shown)
     percentiles = picks.percentiles(made, choices)

@@ -312,6 +312,11 @@ def test_changed_images_are_listed(app, root):
     app.press("reconcile")
     assert not app.test.exception
     assert "reconcile" not in app.keys("button")
+    assert len(here.rows) == 3
+    app.press("pick-again")
+    assert not app.test.exception
+    assert len(here.rows) == 4
+    assert "pick-again" not in app.keys("button")
 
 
 @pytest.mark.parametrize(

@@ -29,26 +29,30 @@ __all__ = ["Channel", "Background", "Panel", "background_of", "selected", "show"
 SCRIPTS = Path(__file__).parent / "scripts"
 _FLAT, _SELECTED, _AGAIN = "maps-flat", "maps-selected", "maps-again"
 # Streamlit sends these lines again with every change, so they only load the rest, which browsers keep.
-_LOADER = """async function load(address, say) {
+LOADER = """async function load(address, say) {
   for (let tries = 1; ; tries++) {
     try {
       return await import(new URL(address, document.baseURI).href);
     } catch (error) {  // a file that did not come; what came is there at the next try
-      say(tries < 8 ? "The server does not answer. Trying again …" : "The map could not be loaded. Reload the page.");
+      say(tries < 8 ? "The server does not answer. Trying again …" : "This part could not be loaded. Reload the page.");
       if (tries === 8) throw error;
       await new Promise((go) => setTimeout(go, 250 * 2 ** (tries - 1)));
     }
   }
 }
 export default function (given) {
-  const root = given.parentElement.querySelector(".maps");
-  const here = load(given.data.script, (text) => { if (!root.usl) root.textContent = text; });
-  here.then((script) => script.show(given));
+  const root = given.parentElement.querySelector(".maps, .desk");
+  const here = load(given.data.script, (text) => { root.dataset.late = root.textContent = text; });
+  here.then((script) => {
+    if (root.dataset.late) root.replaceChildren();
+    delete root.dataset.late;
+    script.show(given);
+  });
   return () => { here.then((script) => script.hide(given)); };
 }
 """
 _component: Callable[..., Any] = st.components.v2.component(
-    "usl_maps", html="<div class='maps'></div>\n", css=(SCRIPTS / "maps.css").read_text(encoding="utf-8"), js=_LOADER
+    "usl_maps", html="<div class='maps'></div>\n", css=(SCRIPTS / "maps.css").read_text(encoding="utf-8"), js=LOADER
 )
 
 
@@ -166,7 +170,12 @@ def script_url() -> str:
 @cache
 def scripts_version() -> str:
     """Digest of all scripts."""
+    return digest_of(SCRIPTS)
+
+
+def digest_of(folder: Path) -> str:
+    """Digest of all scripts of a folder."""
     digest = blake2b(digest_size=8)
-    for path in sorted(SCRIPTS.glob("*.js")):
+    for path in sorted(folder.glob("*.js")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

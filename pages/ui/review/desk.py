@@ -9,24 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from ..maps import LOADER, digest_of
+
 SCRIPTS = Path(__file__).parent / "scripts"
 KEY = "review-desk"
 _HEARD = "review-heard"
 _MOST_EVENTS, _LONGEST = 1000, 500
-_LOADER = """export default function (given) {
-  const here = import(new URL(given.data.script, document.baseURI).href);
-  here.then((script) => script.show(given));
-  return () => { here.then((script) => script.hide(given)); };
-}
-"""
 _component: Callable[..., Any] = st.components.v2.component(
-    "usl_review", html="<div class='desk'></div>\n", css=(SCRIPTS / "desk.css").read_text(encoding="utf-8"), js=_LOADER
+    "usl_review", html="<div class='desk'></div>\n", css=(SCRIPTS / "desk.css").read_text(encoding="utf-8"), js=LOADER
 )
 
 
@@ -128,7 +123,4 @@ def script_url() -> str:
 @cache
 def scripts_version() -> str:
     """Digest of all scripts."""
-    digest = blake2b(digest_size=8)
-    for path in sorted(SCRIPTS.glob("*.js")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    return digest_of(SCRIPTS)

@@ -22,9 +22,7 @@ _LISTED = 100
 
 def show(opened: Opened) -> None:
     """What the last actions could not do, once, and the last thing that was done."""
-    failed, opened.failed = opened.failed, []
-    for text in dict.fromkeys(failed):
-        errors.say(text)
+    _failed(opened)
     if opened.lost:
         st.warning(plain(opened.lost), icon=":material/tab_close:")
 
@@ -38,6 +36,7 @@ def held(opened: Opened) -> bool:
     said = opened.held or opened.lost
     if not said:
         return False
+    _failed(opened)
     st.warning(plain(said), icon=":material/tab_close:")
     with st.container(horizontal=True):
         st.button(
@@ -54,6 +53,12 @@ def held(opened: Opened) -> bool:
                 "review.json", lambda: reviews.as_file(timeline), "The review as this tab knows it.", source=opened.source
             )
     return True
+
+
+def _failed(opened: Opened) -> None:
+    failed, opened.failed = opened.failed, []
+    for text in dict.fromkeys(failed):
+        errors.say(text)
 
 
 def _take_over(opened: Opened) -> None:
@@ -106,17 +111,23 @@ def _counts(found: Changes) -> str:
     return f"{', '.join(parts)} ({found.n_before:,} images then, {found.n_now:,} now)"
 
 
-def differs(said: list[str], n_kept: int, select_again: Callable[[], None], set_back: Callable[[], None]) -> None:
+def differs(said: list[str], n_empty: int, n_kept: int, select_again: Callable[[], None], set_back: Callable[[], None]) -> None:
     """Say that the sidebar asks for other picks than those on the screen, and offer them.
 
     Args:
         said: the differences.
+        n_empty: places whose images are gone.
         n_kept: picks that would stay.
         select_again: the callback that follows the sidebar.
         set_back: the callback that makes the sidebar follow.
     """
     with st.container(border=True, key="review-differs"):
-        st.markdown(f":material/tune: The sidebar now says {plain('; '.join(said), 600)}.")
+        if said:
+            st.markdown(f":material/tune: The sidebar now says {plain('; '.join(said), 600)}.")
+        if n_empty:
+            st.markdown(
+                f":material/tune: {number_of(n_empty, 'place')} without an image, since those that were there are gone."
+            )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Pick again with these settings",
@@ -126,5 +137,6 @@ def differs(said: list[str], n_kept: int, select_again: Callable[[], None], set_
                 on_click=select_again,
                 help="Accepted, pinned and labelled picks stay; all other places are filled anew. It can be undone.",
             )
-            st.button("Set the sidebar back", key="set-back", icon=":material/settings_backup_restore:", on_click=set_back)
+            if said:
+                st.button("Set the sidebar back", key="set-back", icon=":material/settings_backup_restore:", on_click=set_back)
             st.caption(f"{number_of(n_kept, 'pick')} would stay.")

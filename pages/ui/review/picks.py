@@ -100,6 +100,11 @@ def differences(session: Session, made: Prepared, choices: Choices, method: str)
     return [f"{what} {now}, not {then}" for what, now, then in pairs if now != then]
 
 
+def n_empty(session: Session, images: ImageSet) -> int:
+    """Places without an image that another one could take."""
+    return min(session.call.budget - len(session.slots), len(images) - len(rows_here(images, session.taken)))
+
+
 def asked(session: Session) -> dict[str, Any]:
     """What the sidebar would have to say for the picks to be what it asks for, see `controls.set_back`."""
     call = session.call
