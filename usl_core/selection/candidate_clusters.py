@@ -95,7 +95,7 @@ def _compacted(labels: IntArray) -> tuple[IntArray, IntArray, IntArray]:
 
 def _farthest(values: FloatArray, compact: IntArray, choices: IntArray, eligible: IntArray, count: int) -> IntArray:
     """`count` eligible rows far from their centroid, leaving every cluster at least one eligible row."""
-    from ..clustering.kmeans import means
+    from ..clustering.sums import means
 
     centroids = means(values, compact, len(choices))
     sq_dist = sq_distances_of_pairs(values, eligible, centroids, compact[eligible])
