@@ -1,7 +1,8 @@
 """k-means that always ends with exactly the asked number of non-empty clusters.
 
 scikit-learn's KMeans warns and returns fewer clusters when points coincide, and faiss's splits empty clusters at random;
-the method needs one non-empty cluster per pick for any input, so the two steps of Lloyd's algorithm are written out here: `seeding` is its start, `assignment` and `sums` are the steps.
+the method needs one non-empty cluster per pick for any input, so Lloyd's algorithm is written out here: `seeding` is its start,
+`assignment` and `sums` are its two steps.
 """
 
 from __future__ import annotations
