@@ -85,6 +85,13 @@ class _Blas(_Threads):
             _set(library, number)
         self._own.clear()
 
+    def usual_of_numpy(self) -> int:
+        """While it is held: what NumPy's had before."""
+        with self._turn:
+            own = list(self._own.items())
+        numbers = [number for path, (_, number) in own if "numpy" in path] or [number for _, (_, number) in own]
+        return max(numbers, default=1)
+
     def _libraries(self) -> list[Any]:
         """Every BLAS of this process. To find them takes longer than to pick from a few thousand images, and new ones come with
         new modules only, of which this library's own bring none."""
@@ -142,6 +149,11 @@ def blas_threads(count: int) -> Iterator[None]:
             del _OPENMP.usual
             if usual is not None:
                 sys.modules["faiss"].omp_set_num_threads(usual)
+
+
+def usual_blas_threads() -> int:
+    """The threads that NumPy's BLAS has while nobody holds it by `blas_threads`; for whoever holds it now."""
+    return _BLAS.usual_of_numpy()
 
 
 def _openmp_now() -> int | None:

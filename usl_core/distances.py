@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ BLOCK_ENTRIES = 1 << 18  # 1 MB of float32: a block stays in the processor's cac
 _FEW_ROWS = 64  # a matrix product of fewer rows at a time is slow
 _MOST_ENTRIES = 1 << 22  # but no more than 16 MB of float32 for their sake: with a million columns, four rows at a time
 _PAIRS_AT_ONCE = 1 << 22
+_ROWS_AT_ONCE = 1024  # they stay in the processor's cache from one product with a vector to the next
 
 
 def blocks(n: int, width: int, entries: int = BLOCK_ENTRIES) -> Iterator[slice]:
@@ -47,6 +48,32 @@ def sq_distances(points: FloatArray, rows: FloatArray, sq_lengths: FloatArray | 
     close = np.flatnonzero((sq_dist < CLOSE_SQ_DIST).ravel())
     p, r = np.divmod(close, len(rows))
     sq_dist[p, r] = sq_distances_of_pairs(points, p, rows, r)
+    return sq_dist
+
+
+def sq_distances_to(values: FloatArray, points: Sequence[int], sq_lengths: FloatArray) -> dict[int, NDArray[np.float32]]:
+    """Squared distances from some rows to all rows, each of which comes out the same whatever it is computed together with.
+
+    Args:
+        values: (n, d) float32.
+        points: rows.
+        sq_lengths: (n,) `squared_lengths(values)`.
+
+    Returns:
+        For each point, (n,) float32 as of `sq_distances`, read-only.
+    """
+    sq_dist = {point: np.empty(len(values), dtype=np.float32) for point in points}
+    for start in range(0, len(values), _ROWS_AT_ONCE):
+        rows = values[start : start + _ROWS_AT_ONCE]
+        for point, column in sq_dist.items():
+            np.matmul(rows, values[point], out=column[start : start + _ROWS_AT_ONCE])
+    for point, column in sq_dist.items():
+        column *= -2
+        column += sq_lengths[point]
+        column += sq_lengths
+        close = np.flatnonzero(column < CLOSE_SQ_DIST)
+        column[close] = sq_distances_of_pairs(values, close, values, np.full(len(close), point))
+        column.setflags(write=False)
     return sq_dist
 
 

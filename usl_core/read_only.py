@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import mmap
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 _FEW = 64
 
 
@@ -40,3 +45,64 @@ def arrays_in(thing: Any) -> Iterator[np.ndarray]:
     elif isinstance(thing, tuple | list) and not (len(thing) > _FEW and isinstance(thing[0], str | int | float)):
         for value in thing:
             yield from arrays_in(value)
+
+
+def is_read_only(array: np.ndarray) -> bool:
+    """Whether nobody can write to this memory, neither by this array nor by one that it is a view of."""
+    below: Any = array
+    while isinstance(below, np.ndarray):
+        if below.flags.writeable:
+            return False
+        below = below.base
+    return below is None or isinstance(below, bytes | mmap.mmap)
+
+
+class KnownOfArrays:
+    """What was computed of read-only arrays, for all threads of this process, and forgotten with them: none is kept alive.
+
+    An array is known by its identity, so whoever makes one writable again and changes it must not come back with it.
+
+    Args:
+        limit: bytes that are kept of the values; beyond it what was not asked for longest goes first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._held = limit, 0
+        self._values: OrderedDict[tuple[int, Hashable], np.ndarray] = OrderedDict()
+        self._arrays: dict[int, weakref.ref[np.ndarray]] = {}
+        self._lock = threading.RLock()  # an array may be forgotten while its thread is in here
+
+    def get(self, array: np.ndarray, keys: Iterable[K]) -> dict[K, np.ndarray]:
+        """The values of those keys that are known of the array."""
+        known: dict[K, np.ndarray] = {}
+        with self._lock:
+            found = self._arrays.get(id(array))
+            if found is None or found() is not array:
+                return known
+            for key in keys:
+                value = self._values.get((id(array), key))
+                if value is not None:
+                    self._values.move_to_end((id(array), key))
+                    known[key] = value
+        return known
+
+    def put(self, array: np.ndarray, values: Mapping[K, np.ndarray]) -> None:
+        """Keep read-only values; of an array that can be changed nothing is."""
+        if not is_read_only(array):
+            return
+        of = id(array)
+        with self._lock:
+            if of not in self._arrays:
+                self._arrays[of] = weakref.ref(array, lambda _: self._forget(of))
+            for key, value in values.items():
+                if (of, key) not in self._values:
+                    self._values[of, key] = value
+                    self._held += value.nbytes
+            while self._held > self._limit:
+                self._held -= self._values.popitem(last=False)[1].nbytes
+
+    def _forget(self, of: int) -> None:
+        with self._lock:
+            self._arrays.pop(of, None)
+            for key in [key for key in self._values if key[0] == of]:
+                self._held -= self._values.pop(key).nbytes

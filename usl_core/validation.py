@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import UslError
+from .read_only import KnownOfArrays
 from .types import Features, FloatArray, IntArray, Neighbors
 
 UNIT_TOLERANCE = 1e-4
@@ -16,6 +17,9 @@ UNIT_TOLERANCE = 1e-4
 
 
 _ROWS = 4096
+_UNIT_ROWS = KnownOfArrays(limit=1 << 12)
+"""Read-only arrays of which all rows were found to be finite and of length 1."""
+_YES = np.ones(1, dtype=np.bool_)
 
 
 def unit_rows(values: Any) -> FloatArray:
@@ -30,10 +34,15 @@ def unit_rows(values: Any) -> FloatArray:
     Raises:
         UslError: not 2-D, no rows or columns, not numeric, not finite, or a row of zeros.
     """
+    given = values.values if isinstance(values, Features) else values
+    if isinstance(given, np.ndarray) and _UNIT_ROWS.get(given, (0,)):
+        return given
     matrix = finite_matrix(values)
     lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
     unit = np.abs(lengths - 1.0) <= UNIT_TOLERANCE
     if unit.all():
+        if matrix is given:
+            _UNIT_ROWS.put(matrix, {0: _YES})
         return matrix
     largest = np.maximum(matrix.max(axis=1), -matrix.min(axis=1))
     if not np.all(largest):

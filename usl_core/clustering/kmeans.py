@@ -1,7 +1,8 @@
-"""k-means that always ends with exactly the asked number of non-empty clusters, block by block over the rows.
+"""k-means that always ends with exactly the asked number of non-empty clusters.
 
 scikit-learn's KMeans warns and returns fewer clusters when points coincide, and faiss's splits empty clusters at random;
-the method needs one non-empty cluster per pick for any input, so the two steps of Lloyd's algorithm are written out here.
+the method needs one non-empty cluster per pick for any input, so Lloyd's algorithm is written out here: `seeding` is its start,
+`assignment` and `sums` are its two steps.
 """
 
 from __future__ import annotations
@@ -12,17 +13,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arithmetic import blas_threads
-from ..distances import blocks
 from ..errors import UslError
+from ..threads import numpy_threads
 from ..types import FloatArray, IntArray, Progress
 from ..validation import unit_rows, whole_number
-
-_FEW_CLUSTERS = 128
-"""Up to here a product with the 0/1 membership matrix is the fastest way to sum rows per cluster, beyond it sorting."""
-_SUMMED_ROWS = 256
-"""Such a product adds up this many rows at a time: BLAS cuts longer sums into pieces by its number of threads, and they round
-otherwise."""
+from .assignment import BLOCK_ROWS, Assignment
+from .seeding import spread_points
+from .sums import ClusterSums
 
 _SAME_PLACE = 1e-6
 """A squared distance that may be nothing but rounding."""
@@ -50,7 +47,6 @@ class Clustering:
     converged: bool
 
 
-@blas_threads(1)
 def kmeans(
     values: Any,
     n_clusters: int,
@@ -91,70 +87,36 @@ def kmeans(
     if init not in ("k-means++", "random"):
         raise UslError(f"kmeans_init must be 'k-means++' or 'random' but is {init!r}")
     rng = np.random.default_rng(whole_number(seed, "seed", 0))
-    start = _spread_points(x, k, rng) if init == "k-means++" else np.sort(rng.choice(len(x), size=k, replace=False))
-    centroids = x[start]
-    previous = np.full(len(x), -1)
-    converged, done = False, 0
-    while not converged and done < limit:
-        if done:
-            centroids = means(x, previous, k)
-        labels, sq_dist = assign(x, centroids)
-        moved = _fill_empty(x, labels, sq_dist, centroids)
-        done += 1
-        if on_progress:
-            on_progress(done / limit, f"k-means step {done} of at most {limit}")
-        converged, previous = np.array_equal(labels, previous), labels
-    for _ in range(k):  # stopped by the limit: other rows may lie nearer to a point that only now became a centroid
-        if converged or moved <= _SAME_PLACE:
-            break
-        labels, sq_dist = assign(x, centroids)
-        moved = _fill_empty(x, labels, sq_dist, centroids)
-    order = _largest_first(labels, k)
-    return Clustering(np.argsort(order)[labels], centroids[order], float(sq_dist.sum(dtype=np.float64)), done, converged)
+    with numpy_threads(-(-len(x) // BLOCK_ROWS)) as run:
+        start = spread_points(x, k, rng, run) if init == "k-means++" else np.sort(rng.choice(len(x), size=k, replace=False))
+        found, sums = Assignment(x, run), ClusterSums(x, k, run)
+        centroids, previous = x[start], np.full(len(x), -1)
+        converged, done = False, 0
+        while not converged and done < limit:
+            if done:
+                centroids = sums.means()
+            moved = _step(x, found, centroids)
+            done += 1
+            if on_progress:
+                on_progress(done / limit, f"k-means step {done} of at most {limit}")
+            converged = sums.follow(previous, found.labels) == 0
+            previous = found.labels.copy()
+        for _ in range(k):  # stopped by the limit: other rows may lie nearer to a point that only now became a centroid
+            if converged or moved <= _SAME_PLACE:
+                break
+            moved = _step(x, found, centroids)
+        inertia = float(found.sq_distances(centroids).sum(dtype=np.float64))
+    order = _largest_first(found.labels, k)
+    return Clustering(np.argsort(order)[found.labels], centroids[order], inertia, done, converged)
 
 
-def assign(x: FloatArray, centroids: FloatArray) -> tuple[IntArray, NDArray[np.float32]]:
-    """Nearest centroid of each row (ties: the lowest) and the squared distance to it."""
-    labels = np.empty(len(x), dtype=np.int64)
-    sq_dist = np.empty(len(x), dtype=np.float32)
-    norms = np.einsum("ij,ij->i", centroids, centroids)
-    for rows in blocks(len(x), len(centroids)):
-        block = x[rows]
-        scores = block @ centroids.T
-        scores *= -2
-        scores += norms
-        labels[rows] = scores.argmin(axis=1)
-        nearest = np.take_along_axis(scores, labels[rows, None], axis=1)[:, 0]
-        sq_dist[rows] = np.maximum(nearest + np.einsum("ij,ij->i", block, block), 0)
-    return labels, sq_dist
-
-
-def _spread_points(x: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
-    """Greedy k-means++: each next point is drawn with probability proportional to its squared distance to those chosen."""
-    draws = 2 + int(np.log(k))
-    centers = [int(rng.integers(len(x)))]
-    sq_dist = _sq_dist_to(x, centers * 2)[0]  # the product of one row with the others rounds by the number of threads
-    while len(centers) < k:
-        sq_dist[centers] = 0
-        mass = np.cumsum(sq_dist, dtype=np.float64)
-        if mass[-1] <= 0:  # every point coincides with a chosen one
-            rest = np.setdiff1d(np.arange(len(x)), centers)
-            centers += rng.choice(rest, size=k - len(centers), replace=False).tolist()
-            break
-        drawn = np.minimum(np.searchsorted(mass, rng.random(draws) * mass[-1], side="right"), len(x) - 1)
-        after = np.minimum(_sq_dist_to(x, drawn), sq_dist)
-        best = int(after.sum(axis=1, dtype=np.float64).argmin())
-        centers.append(int(drawn[best]))
-        sq_dist = after[best]
-    return np.asarray(centers)
-
-
-def _sq_dist_to(x: FloatArray, rows: Any) -> NDArray[np.float32]:
-    """Squared distances of the given rows to all rows, (len(rows), n); unit rows, so 2 - 2 x.y."""
-    distance = x[rows] @ x.T
-    distance *= -2
-    distance += 2
-    return np.maximum(distance, 0, out=distance)
+def _step(x: FloatArray, found: Assignment, centroids: FloatArray) -> float:
+    """Assign all rows, and fill empty clusters, whose centroids change; returns as `_fill_empty` does."""
+    found.step(centroids)
+    if np.bincount(found.labels, minlength=len(centroids)).all():
+        return 0.0
+    found.forget()
+    return _fill_empty(x, found.labels, found.sq_distances(centroids), centroids)
 
 
 def _fill_empty(x: FloatArray, labels: IntArray, sq_dist: NDArray[np.float32], centroids: FloatArray) -> float:
@@ -179,31 +141,6 @@ def _fill_empty(x: FloatArray, labels: IntArray, sq_dist: NDArray[np.float32], c
         if cluster is None:
             break
     return farthest
-
-
-def means(x: FloatArray, labels: IntArray, k: int) -> FloatArray:
-    """(k, d) mean of the rows of each cluster; every cluster in [0, k) must have a member."""
-    sums = np.zeros((k, x.shape[1]))
-    for rows in blocks(len(x), x.shape[1] + (k if k <= _FEW_CLUSTERS else 0)):
-        sums += _sums(x[rows], labels[rows], k)
-    return (sums / np.bincount(labels, minlength=k)[:, None]).astype(np.float32)
-
-
-def _sums(block: FloatArray, labels: IntArray, k: int) -> np.ndarray:
-    """(k, d) sum of the block's rows per cluster. scipy.sparse would do it faster, but takes 0.3 s to import."""
-    if k <= _FEW_CLUSTERS:
-        sums = np.zeros((k, block.shape[1]))
-        for start in range(0, len(block), _SUMMED_ROWS):
-            some = labels[start : start + _SUMMED_ROWS]
-            member = np.zeros((k, len(some)), dtype=np.float32)
-            member[some, np.arange(len(some))] = 1
-            sums += member @ block[start : start + _SUMMED_ROWS]
-        return sums
-    order = np.argsort(labels, kind="stable")
-    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-    sums = np.zeros((k, block.shape[1]), dtype=np.float32)
-    sums[labels[order[starts]]] = np.add.reduceat(block[order], starts, axis=0)
-    return sums
 
 
 def _largest_first(labels: IntArray, k: int) -> IntArray:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..distances import blocks
 from ..errors import UslError
+from ..read_only import KnownOfArrays
 from ..types import FloatArray, Neighbors
 from ..validation import whole_number
 
@@ -18,6 +19,9 @@ DISTANCE_FLOOR = 1e-4
 distances, so that exact duplicates (distance 0) rank first and nothing becomes inf. Unit rows lie at most 2 apart."""
 
 Estimate = Literal["mean", "kth"]
+
+_MEANS = KnownOfArrays(limit=1 << 24)
+"""Mean distances in read-only graphs, 16 MB of them: every move of a slider asks for them."""
 
 
 def usable_neighbors(graph: Neighbors, n_neighbors: int) -> int:
@@ -66,10 +70,20 @@ def mean_distance(
     k = usable_neighbors(graph, others) if others else 0
     if k == 0:
         return np.zeros(len(graph), dtype=np.float32)
+    key = (k, squared, count_self, estimate)
+    found = _MEANS.get(graph.distances, [key]).get(key)
+    if found is None:
+        found = _mean_distance(graph.distances, *key)
+        found.setflags(write=False)
+        _MEANS.put(graph.distances, {key: found})
+    return found.copy()
+
+
+def _mean_distance(distances: FloatArray, k: int, squared: bool, count_self: bool, estimate: Estimate) -> FloatArray:
     if estimate == "kth":
-        kth = graph.distances[:, k - 1]
-        return np.ascontiguousarray(kth * kth if squared else kth)
-    nearest = graph.distances[:, :k]
+        kth = distances[:, k - 1]
+        return kth * kth if squared else kth.copy()
+    nearest = distances[:, :k]
     total = np.einsum("ij,ij->i", nearest, nearest, dtype=np.float64) if squared else nearest.sum(axis=1, dtype=np.float64)
     return (total / (k + 1 if count_self else k)).astype(np.float32)
 

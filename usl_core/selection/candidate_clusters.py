@@ -73,10 +73,11 @@ def candidate_clusters(
     kept = np.sort(kept)
     mask = np.zeros(len(labels), dtype=bool)
     mask[eligible] = True
-    slot = np.searchsorted(kept, labels[eligible])
-    inside = kept[np.minimum(slot, budget - 1)] == labels[eligible]
+    slot = _places(kept, labels[eligible])
+    inside = slot < budget
     rows, slot = eligible[inside], slot[inside]
-    members = rows[np.argsort(slot, kind="stable")]
+    narrow = slot.astype(np.uint16) if budget <= 1 << 16 else slot  # which are sorted without comparing
+    members = rows[np.argsort(narrow, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(slot, minlength=budget))[:-1]])
     return CandidateClusters(labels, kept, mask, members, starts, missing)
 
@@ -93,9 +94,21 @@ def _compacted(labels: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     return ids, place[labels], counts[ids]
 
 
+def _places(kept: IntArray, labels: IntArray) -> IntArray:
+    """The place of each label in `kept`, or the length of `kept` where it is not there."""
+    low, high = int(labels.min()), int(labels.max())
+    if high - low > 2 * len(labels):
+        place = np.minimum(np.searchsorted(kept, labels), len(kept) - 1)
+        return np.where(kept[place] == labels, place, len(kept))
+    table = np.full(high - low + 1, len(kept))
+    inside = np.flatnonzero((kept >= low) & (kept <= high))
+    table[kept[inside] - low] = inside
+    return table[labels - low]
+
+
 def _farthest(values: FloatArray, compact: IntArray, choices: IntArray, eligible: IntArray, count: int) -> IntArray:
     """`count` eligible rows far from their centroid, leaving every cluster at least one eligible row."""
-    from ..clustering.kmeans import means
+    from ..clustering.sums import means
 
     centroids = means(values, compact, len(choices))
     sq_dist = sq_distances_of_pairs(values, eligible, centroids, compact[eligible])

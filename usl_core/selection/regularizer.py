@@ -7,12 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..distances import blocks, sq_distances, squared_lengths
+from ..distances import blocks, sq_distances, sq_distances_to, squared_lengths
 from ..graph.density import DISTANCE_FLOOR
+from ..read_only import KnownOfArrays
 from ..types import FloatArray, IntArray
 
 KEPT_ENTRIES = 1 << 24
 """At most 64 MB of float32 columns are held, whatever n and m."""
+
+_SQ_DISTANCES = KnownOfArrays(limit=4 * KEPT_ENTRIES)
+"""Squared distances from picks to all rows of read-only features, at most 64 MB for the whole process: picks come back when
+lambda or alpha moves, whoever moves them."""
 
 _MILDEST_FRESH_SUM = -1.0
 """For exponents on the squared distance below this, terms span more digits than float64 has: taking a near pick's term away
@@ -48,6 +53,8 @@ class Penalty:
     ) -> None:
         self._values, self._labels, self._labelled = values, labels, labelled
         self._sq_lengths = squared_lengths(values)
+        fits = labels.min() >= 0 and labels.max() < 1 << 16
+        self._narrow_labels = labels.astype(np.uint16) if fits else labels  # four times as many are compared at once
         self._exponent = -power if squared else -power / 2
         self._horizon_sq = None if horizon_distance is None else horizon_distance**2
         self._nearest = horizon_picks
@@ -104,12 +111,14 @@ class Penalty:
     def _columns(self, picks: IntArray, *, spare_own: bool) -> NDArray[np.floating]:
         """(len(picks), n) what each pick adds to each image; 0 inside its own cluster with `spare_own`."""
         columns = np.empty((len(picks), len(self._values)), dtype=self._dtype)
-        points, own = self._values[picks], self._labels[picks]
-        for rows in blocks(len(self._values), len(picks)):
-            terms = self._terms(sq_distances(points, self._values[rows], self._sq_lengths[rows]))
+        known = _SQ_DISTANCES.get(self._values, picks.tolist())
+        new = sq_distances_to(self._values, [pick for pick in picks.tolist() if pick not in known], self._sq_lengths)
+        _SQ_DISTANCES.put(self._values, new)
+        known |= new
+        for column, pick in zip(columns, picks.tolist(), strict=True):
+            column[:] = self._terms(known[pick])
             if spare_own:
-                terms[own[:, None] == self._labels[rows]] = 0
-            columns[:, rows] = terms
+                column *= self._narrow_labels != self._narrow_labels[pick]
         return columns
 
     def _sum_of_nearest(self, picks: IntArray, nearest: int) -> NDArray[np.float64]:

@@ -11,8 +11,11 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 
 from usl_core import kmeans
+from usl_core.clustering import assignment, sums
 from usl_core.clustering import kmeans as clustering
-from usl_core.clustering.kmeans import Clustering, assign, means
+from usl_core.clustering.assignment import assign
+from usl_core.clustering.kmeans import Clustering
+from usl_core.clustering.sums import means
 from usl_core.errors import Cancelled, UslError
 from usl_core.validation import unit_rows
 
@@ -210,12 +213,14 @@ def test_blocks_change_neither_assignment_nor_means(monkeypatch):
     centroids = x[:12]
     labels, sq_dist = assign(x, centroids)
     average = means(x, labels, 12)
-    small = clustering.blocks
-    monkeypatch.setattr(clustering, "blocks", lambda n, width: small(n, width, 1))
+    small = assignment.blocks
+    monkeypatch.setattr(assignment, "blocks", lambda n, width, entries=1: small(n, width, 1))
+    monkeypatch.setattr(assignment, "BLOCK_ROWS", 70)
+    monkeypatch.setattr(sums, "_ROWS", 3)
     in_blocks, sq_in_blocks = assign(x, centroids)
     np.testing.assert_array_equal(in_blocks, labels)
-    np.testing.assert_allclose(sq_in_blocks, sq_dist, atol=1e-6)
-    np.testing.assert_allclose(means(x, labels, 12), average, atol=1e-6)
+    np.testing.assert_array_equal(sq_in_blocks, sq_dist)
+    np.testing.assert_array_equal(means(x, labels, 12), average)
 
 
 def test_progress_counts_steps_and_may_cancel():

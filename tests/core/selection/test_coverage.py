@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from usl_core.selection import coverage
 from usl_core.selection.coverage import gaussian, greedy_coverage
@@ -86,3 +87,32 @@ def test_beyond_the_limit_a_seeded_sample_is_picked_from(monkeypatch):
     assert runs[0].picks.tolist() != runs[2].picks.tolist()
     whole = greedy_coverage(x, 40, gaussian(1.0), candidates=np.arange(60), fixed=np.arange(0))
     assert whole.n_candidates == 40  # never fewer than are to be picked
+
+
+def test_gains_that_follow_the_picks_are_those_computed_anew():
+    rng = np.random.default_rng(5)
+    x = unit_rows(rng.normal(size=(30, 8))[rng.integers(30, size=900)] + 0.4 * rng.normal(size=(900, 8)))
+    u, fixed = rng.random(900), np.arange(3)
+    found = greedy_coverage(x, 60, gaussian(0.8), candidates=np.arange(5, 900), fixed=fixed, weights=u)
+    k = kernel_of(x, 0.8)
+    best = k[fixed].max(axis=0)
+    for rank, pick in enumerate(found.picks):
+        gains = (u * np.maximum(k - best, 0)).mean(axis=1)
+        np.testing.assert_allclose(found.gains[rank], gains[pick], rtol=1e-4, atol=1e-7)
+        gains[[0, 1, 2, 3, 4, *found.picks[:rank]]] = -1
+        assert gains[pick] >= gains.max() - 2e-6, rank
+        best = np.maximum(best, k[pick])
+
+
+@pytest.mark.parametrize("labelled", [0, 20])
+def test_any_number_of_threads_gives_the_same_bits(labelled, monkeypatch):
+    monkeypatch.setattr(coverage, "_TILE", 64)
+    rng = np.random.default_rng(2)
+    x = unit_rows(rng.normal(size=(20, 8))[rng.integers(20, size=1200)] + 0.4 * rng.normal(size=(1200, 8)))
+    runs = []
+    for count in (1, 2, 5):
+        with threadpool_limits(count, user_api="blas"):
+            runs.append(greedy_coverage(x, 30, gaussian(0.9), candidates=np.arange(labelled, 1200), fixed=np.arange(labelled)))
+    for run in runs[1:]:
+        np.testing.assert_array_equal(run.picks, runs[0].picks)
+        np.testing.assert_array_equal(run.gains, runs[0].gains)
