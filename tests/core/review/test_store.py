@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -309,6 +311,34 @@ def test_every_wrong_field_is_refused_by_name(timeline, where, value, message):
 def test_what_is_no_review_is_refused(data):
     with pytest.raises(UslError, match=r"file is no (readable )?review"):
         document.read(data, "file")
+
+
+_ANYTHING = [None, True, -1, 1.5, 10**30, "", "\ud800", [], {}, [1], {"a": 1}, float("nan"), float("inf")]
+
+
+def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*at, key)
+        yield from _places(value[key], (*at, key))
+
+
+def test_whatever_stands_in_a_field_is_refused_or_makes_a_review(timeline):
+    """A review that is read can be undone to its beginning and written again."""
+    text, rng = document.written(timeline).decode(), random.Random(0)
+    places = list(_places(json.loads(text)))
+    for _ in range(400):
+        whole = inside = json.loads(text)
+        *way, last = rng.choice(places)
+        for key in way:
+            inside = inside[key]
+        inside[last] = rng.choice(_ANYTHING)
+        try:
+            found = document.read(json.dumps(whole).encode(), "file")
+        except UslError:
+            continue
+        while found.past:
+            found = found.undo()
+        assert document.read(document.written(found), "file") == found
 
 
 def test_a_huge_file_is_not_read(tmp_path):
