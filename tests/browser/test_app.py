@@ -63,6 +63,7 @@ def test_every_page_is_there_when_its_link_is_the_first_request(browser: Browser
         "/density": "Who is typical?",
         "/diversity": "What does the regulariser do?",
         "/uslt": "How does learning",
+        "/review": "Is this pick worth its label?",
     }
     for path, heading in links.items():
         with running_app(USL_DATA_ROOTS=str(root)) as fresh:
@@ -71,7 +72,8 @@ def test_every_page_is_there_when_its_link_is_the_first_request(browser: Browser
             expect(page.locator("h1")).to_contain_text(heading)
             settle(page)
             menu = page.locator("[data-testid=stSidebarNavLink]").all_inner_texts()
-            assert [re.sub(r".*\n", "", text) for text in menu] == ["Home", "Data", "Compare", "Density", "Diversity", "USL-T"]
+            shown = [re.sub(r".*\n", "", text) for text in menu]
+            assert shown == ["Home", "Data", "Compare", "Density", "Diversity", "USL-T", "Review"]
             if "m=7" in path:
                 wait_for_maps(page)
                 assert len(picks(page, "USL")) == 7

@@ -49,6 +49,7 @@ class Picked:
         labels: that came back, or None.
         classifier: fitted to them, or None.
         notes: sentences a user should see, those of the selection included.
+        is_decided: somebody decided the picks one by one, and no method ran.
     """
 
     selection: Selection
@@ -66,6 +67,7 @@ class Picked:
     labels: RecordedLabels | None = None
     classifier: LogisticClassifier | None = None
     notes: tuple[str, ...] = ()
+    is_decided: bool = False
 
     def document(self, out: Path | str) -> dict[str, Any]:
         """What run.json says in this folder."""
@@ -84,6 +86,7 @@ class Picked:
             near_duplicates=self.near_duplicates,
             labels=self.labels,
             beside=out,
+            is_decided=self.is_decided,
         )
 
     def predictions(self) -> list[tuple[str, float]] | None:
@@ -121,6 +124,7 @@ def pick(
             near_duplicates=record.near_duplicates,
             labels=record.labels,
             notes=notes,
+            decided=None if record.decided is None else record.decided.selection(record.method, record.params, record.seed),
         )
         record.check_picks(repeated.selection)
         return repeated
@@ -161,29 +165,33 @@ def _picked(
     near_duplicates: float | None,
     labels: RecordedLabels | None,
     notes: list[str],
+    decided: Selection | None = None,
 ) -> Picked:
     classifier = _classifier(features, labels)
     k = getattr(params, "n_neighbors", UslParams().n_neighbors)
     with progress_bar("neighbours", options) as on_progress:
         graph = load_or_find_neighbors(features, k, cache_dir=cache_dir_of(options), on_progress=on_progress)
-    views = views_of(features, params, options, record)
-    with progress_bar(method, options) as on_progress:
-        selection = select(
-            features,
-            budget,
-            method,
-            params=params,
-            seed=seed,
-            labels=None if labels is not None and method in _SECOND_ROUND else features.images.labels,
-            labelled=labelled,
-            vetoed=vetoed,
-            neighbors=graph,
-            views=views,
-            classifier=classifier,
-            rules=rules,
-            near_duplicates=near_duplicates,
-            on_progress=on_progress,
-        )
+    views = None if decided is not None else views_of(features, params, options, record)
+    if decided is not None:
+        selection = decided
+    else:
+        with progress_bar(method, options) as on_progress:
+            selection = select(
+                features,
+                budget,
+                method,
+                params=params,
+                seed=seed,
+                labels=None if labels is not None and method in _SECOND_ROUND else features.images.labels,
+                labelled=labelled,
+                vetoed=vetoed,
+                neighbors=graph,
+                views=views,
+                classifier=classifier,
+                rules=rules,
+                near_duplicates=near_duplicates,
+                on_progress=on_progress,
+            )
     return Picked(
         selection=selection,
         features=features,
@@ -200,6 +208,7 @@ def _picked(
         labels=labels,
         classifier=classifier,
         notes=(*notes, *selection.notes),
+        is_decided=decided is not None,
     )
 
 

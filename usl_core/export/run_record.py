@@ -23,6 +23,7 @@ from ..json_fields import JsonFields
 from ..selection.context import RULES
 from ..selection.registry import methods, params_document, params_of
 from ..types import Features, ImageSet, Selection
+from .decided import DecidedPicks, decided_document, decided_picks
 from .recorded_labels import RecordedLabels, recorded_labels
 
 FORMAT = 2
@@ -55,6 +56,7 @@ class RunRecord:
         near_duplicates: to select with, see `usl_core.select`.
         sample: how many of its files were drawn, and by which seed; None: all of them.
         labels: that came back before it, or None.
+        decided: picks that somebody decided one by one, as no method would repeat them; None: they are the method's.
     """
 
     folder: str
@@ -75,6 +77,7 @@ class RunRecord:
     near_duplicates: float | None = None
     sample: tuple[int, int] | None = None
     labels: RecordedLabels | None = None
+    decided: DecidedPicks | None = None
 
     def check_images(self, images: ImageSet) -> None:
         """Refuse images, before they are encoded, that cannot be those of the run.
@@ -157,6 +160,7 @@ def run_record(
     near_duplicates: float | None = None,
     labels: RecordedLabels | None = None,
     beside: Path | str | None = None,
+    is_decided: bool = False,
 ) -> dict[str, Any]:
     """What run.json says.
 
@@ -173,6 +177,7 @@ def run_record(
         near_duplicates: that were selected with.
         labels: that came back, and that it went by.
         beside: the folder of the run.json, for it to name the file of labels from there; None: it is named as it is.
+        is_decided: somebody decided the picks one by one, as no method would repeat them; then they stand in the record.
 
     Returns:
         A dict that JSON can hold without loss.
@@ -192,6 +197,7 @@ def run_record(
         "vetoed": sorted({int(row) for row in vetoed}),
         "near_duplicates": near_duplicates,
         "labels": None if labels is None else labels.document(beside),
+        "decided": decided_document(selection) if is_decided else None,
         "encoder": features.encoder,
         "precision": precision,
         "n": len(features),
@@ -248,6 +254,7 @@ def load_run_record(path: Path | str) -> RunRecord:
         near_duplicates=_near_duplicates(field, document),
         sample=None if document.get("sample") is None else _sample(field),
         labels=recorded_labels(str(path), document, n),  # earlier versions knew none
+        decided=decided_picks(field, n),
     )
 
 

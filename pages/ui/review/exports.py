@@ -60,6 +60,7 @@ def of_review(choices: Choices, made: Prepared, session: Session, selection: Sel
             labelled=session.labelled_rows(made.images).tolist(),
             vetoed=session.vetoed_rows(made.images).tolist(),
             near_duplicates=session.call.near_duplicates,
+            is_decided=True,
         ),
     )
 

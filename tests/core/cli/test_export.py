@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from usl_core.cache.store import fingerprint
 from usl_core.cli.parser import main
 
 
@@ -64,6 +65,66 @@ def test_the_run_is_repeated(run, tmp_path, capsys):
     assert again["vetoed"] == [8]
     assert main(["select", "--from", str(out / "run.json"), "-q"]) == 0
     assert "wrote picks.json, picks.npy, report.html, run.json to" in capsys.readouterr().err
+
+
+@pytest.fixture
+def decided(run: Path) -> Path:
+    """The run after a review: another order, one image in place of another, and the first of them has a label by now."""
+    record = json.loads(run.read_text())
+    picks = np.load(run.with_name("picks.npy")).tolist()
+    instead = next(row for row in range(8) if row not in picks and row != 0)
+    rows = [picks[2], instead, picks[0]]
+    record["decided"] = [{"row": row, "cluster": at - 1, "score": [None, -0.5, 2][at]} for at, row in enumerate(rows)]
+    record["labelled"] = sorted([0, rows[0]])
+    record["fingerprints"]["picks"] = fingerprint(np.array(rows, dtype=np.int64))
+    run.write_text(json.dumps(record))
+    return run
+
+
+def test_picks_that_were_decided_by_hand_are_those_of_the_record(decided, tmp_path, capsys):
+    record = json.loads(decided.read_text())
+    rows = [pick["row"] for pick in record["decided"]]
+    assert export(decided, "--format", "npy,json", "--out", tmp_path / "out") == 0
+    assert "no method ran" in capsys.readouterr().err
+    assert np.load(tmp_path / "out" / "picks.npy").tolist() == rows
+    again = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert {**again, "notes": record["notes"]} == record
+    told = json.loads((tmp_path / "out" / "picks.json").read_text())
+    assert [pick["cluster"] for pick in told["picks"]] == [None, 0, 1]
+    assert main(["select", "--from", str(tmp_path / "out" / "run.json"), "-q"]) == 0
+    paths = [f"{'cat' if row < 5 else 'dog'}/{row}.png" for row in rows]
+    assert capsys.readouterr().out.splitlines() == paths
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value", "said"),
+    [
+        (0, "row", 9, "decided.0.row must be in [0, 8] but is 9"),
+        (1, "row", "x", "decided.1.row must be of type int"),
+        (2, "cluster", -2, "decided.2.cluster must be at least -1"),
+        (1, "score", "high", "decided.1.score must be a number"),
+        (None, None, [], "decided must name as many different images"),
+        (None, None, 5, "decided must be of type list"),
+        (None, None, [3, 4, 5], "decided.0 must be of type dict"),
+    ],
+)
+def test_decided_picks_that_cannot_be_are_told(decided, tmp_path, capsys, place, name, value, said):
+    record = json.loads(decided.read_text())
+    if place is None:
+        record["decided"] = value
+    else:
+        record["decided"][place][name] = value
+    decided.write_text(json.dumps(record))
+    assert export(decided, "--format", "csv", "--out", tmp_path / "out") == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_image_is_decided_once(decided, tmp_path, capsys):
+    record = json.loads(decided.read_text())
+    record["decided"][1] = record["decided"][0]
+    decided.write_text(json.dumps(record))
+    assert export(decided, "--format", "csv", "--out", tmp_path / "out") == 2
+    assert "as many different images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
