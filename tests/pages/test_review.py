@@ -409,6 +409,9 @@ def test_exports_hold_what_was_decided(app, digits):
     with zipfile.ZipFile(io.BytesIO(pool().file_of(job.id).read_bytes())) as archive:
         assert archive.read("picks.txt").decode().split() == [digits.images.paths[one] for one in here.rows]
         held = archive.read("picks.json").decode()
+        record = json.loads(archive.read("run.json"))
+    assert [pick["row"] for pick in record["decided"]] == here.rows
+    assert record["labelled"] == [row]
     assert "blurred" in held
     assert "vier" in held
     assert "Download picks-export.zip" in app.text
