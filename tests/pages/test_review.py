@@ -382,7 +382,7 @@ def test_labels_come_back_and_the_next_round_goes_by_them(app, digits):
     assert len(session.labels) >= 9
     before = here.rows
     app.run()
-    app.test.selectbox(key="next-after-uherding").set_value("margin").run()
+    app.test.selectbox(key="next-after-uherding").set_value("Margin").run()
     app.test.number_input(key="next-budget").set_value(5).run()
     app.press("next-round")
     assert not app.test.exception
