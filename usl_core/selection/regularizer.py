@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..distances import blocks, sq_distances, sq_distances_to, squared_lengths
 from ..graph.density import DISTANCE_FLOOR
-from ..read_only import KnownOfArrays
+from ..read_only import KnownOfArrays, read_only
 from ..types import FloatArray, IntArray
 
 KEPT_ENTRIES = 1 << 24
@@ -18,6 +18,9 @@ KEPT_ENTRIES = 1 << 24
 _SQ_DISTANCES = KnownOfArrays(limit=4 * KEPT_ENTRIES)
 """Squared distances from picks to all rows of read-only features, at most 64 MB for the whole process: picks come back when
 lambda or alpha moves, whoever moves them."""
+
+_TERMS = KnownOfArrays(limit=4 * KEPT_ENTRIES)
+"""What picks add at some alpha and horizon, before clusters are looked at; as much again."""
 
 _MILDEST_FRESH_SUM = -1.0
 """For exponents on the squared distance below this, terms span more digits than float64 has: taking a near pick's term away
@@ -52,7 +55,7 @@ class Penalty:
         horizon_picks: int | None,
     ) -> None:
         self._values, self._labels, self._labelled = values, labels, labelled
-        self._sq_lengths = squared_lengths(values)
+        self._sq_lengths = _sq_lengths_of(values)
         fits = labels.min() >= 0 and labels.max() < 1 << 16
         self._narrow_labels = labels.astype(np.uint16) if fits else labels  # four times as many are compared at once
         self._exponent = -power if squared else -power / 2
@@ -111,15 +114,26 @@ class Penalty:
     def _columns(self, picks: IntArray, *, spare_own: bool) -> NDArray[np.floating]:
         """(len(picks), n) what each pick adds to each image; 0 inside its own cluster with `spare_own`."""
         columns = np.empty((len(picks), len(self._values)), dtype=self._dtype)
-        known = _SQ_DISTANCES.get(self._values, picks.tolist())
-        new = sq_distances_to(self._values, [pick for pick in picks.tolist() if pick not in known], self._sq_lengths)
-        _SQ_DISTANCES.put(self._values, new)
-        known |= new
+        terms = self._terms_of(picks.tolist())
         for column, pick in zip(columns, picks.tolist(), strict=True):
-            column[:] = self._terms(known[pick])
             if spare_own:
-                column *= self._narrow_labels != self._narrow_labels[pick]
+                np.multiply(terms[pick], self._narrow_labels != self._narrow_labels[pick], out=column)
+            else:
+                column[:] = terms[pick]
         return columns
+
+    def _terms_of(self, picks: list[int]) -> dict[int, NDArray[np.floating]]:
+        """For each pick, (n,) what it adds to each image, of its own cluster too."""
+        keys = {(pick, self._exponent, self._horizon_sq): pick for pick in picks}
+        found = _TERMS.get(self._values, keys)
+        missing = [pick for key, pick in keys.items() if key not in found]
+        sq_dist = _SQ_DISTANCES.get(self._values, missing)
+        new = sq_distances_to(self._values, [pick for pick in missing if pick not in sq_dist], self._sq_lengths)
+        _SQ_DISTANCES.put(self._values, new)
+        sq_dist |= new
+        made = {key: read_only(self._terms(sq_dist[pick])) for key, pick in keys.items() if pick in sq_dist}
+        _TERMS.put(self._values, made)
+        return {keys[key]: terms for key, terms in {**found, **made}.items()}
 
     def _sum_of_nearest(self, picks: IntArray, nearest: int) -> NDArray[np.float64]:
         total = np.zeros(len(self._values))
@@ -136,6 +150,14 @@ class Penalty:
 
     def _terms(self, sq_dist: NDArray[np.float32]) -> NDArray[np.floating]:
         return push_terms(sq_dist, self._exponent, self._horizon_sq)
+
+
+def _sq_lengths_of(values: FloatArray) -> FloatArray:
+    known = _SQ_DISTANCES.get(values, ["lengths"])
+    if not known:
+        known = {"lengths": read_only(squared_lengths(values))}
+        _SQ_DISTANCES.put(values, known)
+    return known["lengths"]
 
 
 def push_terms(sq_dist: NDArray[np.float32], exponent: float, horizon_sq: float | None) -> NDArray[np.floating]:
