@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 import usl_core as usl
+from usl_core.read_only import read_only
 
 from .harness import Row, in_child, medians, seconds
 
@@ -126,11 +127,10 @@ def _cluster_rows(x: np.ndarray, repeats: int) -> list[Row]:
 
 
 def _slider_rows(x: np.ndarray, total: float) -> list[Row]:
-    """What a moved slider costs when graph and clusters are at hand, and the features read-only, as they are in the app."""
-    x = x.copy()
-    x.setflags(write=False)
-    graph = usl.find_neighbors(x, K)
-    clusters = usl.kmeans(x, BUDGET).labels
+    """What a moved slider costs when graph and clusters are at hand, and all of it read-only, as in the app."""
+    x = read_only(x.copy())
+    graph = read_only(usl.find_neighbors(x, K))
+    clusters = read_only(usl.kmeans(x, BUDGET).labels)
     base = usl.UslParams(n_neighbors=K)
     moves = {
         "then lambda moves": ([replace(base, reg_weight=w) for w in (0.1, 0.3, 0.7, 1.0, 1.5, 2.0, 3.0)], 0.006),
