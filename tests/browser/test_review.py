@@ -75,6 +75,10 @@ def test_a_note_is_kept_by_the_click_that_leaves_it(review: Page):
     assert review.locator(".desk .picks [aria-current=true]").evaluate(
         "button => button.getRootNode().activeElement === button"
     )
+    review.locator("h1").click()
+    review.locator(".desk .title").click()  # anywhere on the desk
+    press(review, "ArrowLeft")
+    assert review.locator(".desk .title").inner_text().startswith("Pick 10 of 20")
 
 
 def test_undo_from_the_keyboard_and_after_a_reload(review: Page):

@@ -25,6 +25,7 @@ class Desk {
   constructor(root) {
     this.root = root;
     root.replaceChildren();
+    root.tabIndex = -1; // a click anywhere in it is enough for the keys
     this.progress = element("p", { className: "progress" });
     this.bar = element("progress", { max: 1 });
     this.list = element("ol", { className: "picks" });
