@@ -157,8 +157,11 @@ def usual_blas_threads() -> int:
 
 
 def _openmp_now() -> int | None:
-    faiss = sys.modules.get("faiss")
-    return None if faiss is None else faiss.omp_get_max_threads()
+    if "faiss" not in sys.modules:
+        return None
+    import faiss  # and wait, where another thread has only begun to
+
+    return faiss.omp_get_max_threads()  # type: ignore[no-any-return]
 
 
 def openmp_threads() -> int:

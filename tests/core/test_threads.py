@@ -173,6 +173,33 @@ class Library:
         self.num_threads = count
 
 
+SLOW_IMPORT = """
+import sys, threading, time
+from usl_core.arithmetic import blas_threads
+thread = threading.Thread(target=__import__, args=["faiss"])
+thread.start()
+while "faiss" not in sys.modules:
+    time.sleep(0.001)
+with blas_threads(1):
+    print(sys.modules["faiss"].asked)
+thread.join()
+"""
+
+
+def test_a_library_that_another_thread_has_only_begun_to_import_is_waited_for(tmp_path):
+    lines = ["import time", "time.sleep(0.3)", "asked = 0", "def omp_get_max_threads():", "    global asked", "    asked += 1"]
+    (tmp_path / "faiss.py").write_text("\n".join([*lines, "    return 1", "def omp_set_num_threads(count): pass", ""]))
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    told = subprocess.run(
+        [sys.executable, "-c", SLOW_IMPORT],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (told.returncode, told.stdout) == (0, "1\n"), told.stderr
+
+
 def test_a_library_that_comes_while_a_number_is_held_gets_its_own_back(monkeypatch):
     loaded = [Library("numpy's", 4)]
     monkeypatch.setattr(arithmetic._BLAS, "_libraries", lambda: loaded)

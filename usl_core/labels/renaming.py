@@ -56,7 +56,7 @@ def _with_names(entry: Entry, new_names: Mapping[str, str]) -> Entry:
 
 def _parted(text: str, known: Mapping[str, int], called: str) -> tuple[str, str]:
     parts = text.split("=")
-    pairs = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts)) if any(parts[:at])]
+    pairs = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts)) if parts[:at] != [""]]
     found = [pair for pair in pairs if _known(pair[0], known) is not None]
     found = [pair for pair in found if _known(pair[1], known) is not None] or found
     if len(found) > 1:

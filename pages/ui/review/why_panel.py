@@ -53,7 +53,7 @@ def _facts(choices: Choices, made: Prepared, session: Session, found: Why, rank:
     if rank is not None and (slot := session.slots[rank - 1]).instead_of:
         facts.append(("Came in for", display_name(slot.instead_of, 120)))
     if found.cluster_size is not None:
-        facts.append(("Its cluster", f"{found.cluster_size:,} images"))
+        facts.append(("Its cluster", f"{found.cluster_size:,} image{'s' if found.cluster_size != 1 else ''}"))
     if pick.density_rank is not None:
         of = f" of {found.cluster_size:,}" if found.cluster_size is not None else ""
         facts.append(("Density rank in it", f"{pick.density_rank:,}{of}"))
