@@ -161,7 +161,7 @@ def _openmp_now() -> int | None:
         return None
     import faiss  # and wait, where another thread has only begun to
 
-    return faiss.omp_get_max_threads()  # type: ignore[no-any-return]
+    return faiss.omp_get_max_threads()
 
 
 def openmp_threads() -> int:
