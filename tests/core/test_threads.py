@@ -156,6 +156,8 @@ def test_modules_that_another_thread_imports_meanwhile_do_no_harm(monkeypatch):
             monkeypatch.setitem(sys.modules, f"imported meanwhile {len(sys.modules)}", arithmetic)
             return False
 
+    with blas_threads(1):
+        pass  # for the first time, which imports what it needs
     monkeypatch.setitem(sys.modules, Importing("looked at"), arithmetic)
     n_modules = len(sys.modules)
     with blas_threads(1):

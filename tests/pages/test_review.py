@@ -403,7 +403,7 @@ def test_exports_hold_what_was_decided(app, digits):
     here.do("note", row, "blurred")
     here.send()
     app.until_done()
-    app.test.multiselect(key="export").set_value(["csv", "json", "txt"]).run()
+    app.widget("button_group", "export").set_value(["csv", "json", "txt"]).run()
     app.press("start export").until_done().fine()
     job = next(entry.job for key, entry in pool()._entries.items() if key.startswith("export "))
     with zipfile.ZipFile(io.BytesIO(pool().file_of(job.id).read_bytes())) as archive:

@@ -22,6 +22,7 @@ from ..addresses import file_url
 from ..jobs import work
 from ..parts import file_links
 from ..state import Choices, Key
+from ..text import plain
 
 _NAME_FOLDERS = frozenset({"label-studio", "fiftyone", "torchvision"})
 """Formats that say where the images lie on this machine."""
@@ -89,18 +90,20 @@ def show(
     formats = usl.export_formats()
     if sources.upload_at(made.source) is not None or folders.is_read_only():
         formats = {name: summary for name, summary in formats.items() if name not in _NAME_FOLDERS}
-    wanted = st.multiselect(
+    wanted = st.pills(  # a select box grows while it is open, and the button below it would escape the click
         "Formats",
         list(formats),
+        selection_mode="multi",
         default=["csv"],
         key=Key.EXPORT,
-        format_func=lambda name: f"{name}: {formats[name]}",
         help="All of them come in one archive, with run.json, which repeats the run. Labels and notes go along where a format "
         "has a place for them.",
     )
+    wanted = [name for name in formats if name in wanted]  # in one order, whichever was chosen first
     if not wanted:
         st.caption(":material/info: Choose a format.")
         return
+    st.caption("  \n".join(f"{name}: {plain(formats[name])}" for name in wanted))
     arguments = {
         "source": made.source,
         "encoder": choices.encoder,
