@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from types import SimpleNamespace
 from typing import Any
@@ -403,13 +404,16 @@ def test_exports_hold_what_was_decided(app, digits):
     here.do("note", row, "blurred")
     here.send()
     app.until_done()
-    app.widget("button_group", "export").set_value(["csv", "json", "txt"]).run()
+    app.widget("button_group", "export").set_value(["CSV", "JSON", "TXT", "Label Studio"]).run()
+    app.test.text_input(key="export-classes").set_value("null, vier,eins").run()
     app.press("start export").until_done().fine()
     job = next(entry.job for key, entry in pool()._entries.items() if key.startswith("export "))
     with zipfile.ZipFile(io.BytesIO(pool().file_of(job.id).read_bytes())) as archive:
         assert archive.read("picks.txt").decode().split() == [digits.images.paths[one] for one in here.rows]
         held = archive.read("picks.json").decode()
         record = json.loads(archive.read("run.json"))
+        choices = re.findall('<Choice value="(.*?)"', archive.read("label-studio-config.xml").decode())
+    assert choices[:3] == ["vier", "null", "eins"]
     assert [pick["row"] for pick in record["decided"]] == here.rows
     assert record["labelled"] == [row]
     assert "blurred" in held

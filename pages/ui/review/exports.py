@@ -26,6 +26,17 @@ from ..text import plain
 
 _NAME_FOLDERS = frozenset({"label-studio", "fiftyone", "torchvision"})
 """Formats that say where the images lie on this machine."""
+_ASK_CLASSES = frozenset({"label-studio", "cvat"})
+"""Formats that set up a tool in which somebody chooses among the classes."""
+_TITLES = {
+    **{name: name.upper() for name in ("csv", "tsv", "json", "npy", "txt", "cvat", "coco", "html")},
+    "index-csv": "index CSV",
+    "zip": "zip of the images",
+    "tree": "folder tree",
+    "label-studio": "Label Studio",
+    "fiftyone": "FiftyOne",
+    "embedding-atlas": "Embedding Atlas",
+}
 
 
 def of_review(choices: Choices, made: Prepared, session: Session, selection: Selection) -> None:
@@ -96,6 +107,7 @@ def show(
         selection_mode="multi",
         default=["csv"],
         key=Key.EXPORT,
+        format_func=lambda name: _TITLES.get(name, name),
         help="All of them come in one archive, with run.json, which repeats the run. Labels and notes go along where a format "
         "has a place for them.",
     )
@@ -103,13 +115,26 @@ def show(
     if not wanted:
         st.caption(":material/info: Choose a format.")
         return
-    st.caption("  \n".join(f"{name}: {plain(formats[name])}" for name in wanted))
+    st.caption("  \n".join(f"{plain(_TITLES.get(name, name))}: {plain(formats[name])}" for name in wanted))
+    classes = list(classes)
+    if _ASK_CLASSES & set(wanted):
+        typed = st.text_input(
+            "Classes to choose from",
+            key="export-classes",
+            placeholder="cat, dog",
+            help="For the labelling tool, separated by commas; the classes of this data set and of this review are among them "
+            "already.",
+        )
+        classes = list(dict.fromkeys([*classes, *(name.strip() for name in typed.split(",") if name.strip())]))
+        if not classes and made.images.labels is None:
+            st.caption(":material/info: The labelling tool has to know the classes: name them above.")
+            return
     arguments = {
         "source": made.source,
         "encoder": choices.encoder,
         **told(selection, guesses, notes),
         "formats": wanted,
-        "classes": list(classes),
+        "classes": classes,
         "record": dict(record),
         "n_neighbors": choices.params.n_neighbors,
     }
