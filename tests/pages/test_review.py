@@ -380,6 +380,8 @@ def test_labels_come_back_and_the_next_round_goes_by_them(app, digits):
     app.press("labels-take")
     session = app.test.session_state["review-opened"].session
     assert len(session.conflicts) == 2
+    assert "All of them are part of this review." in app.text
+    assert "labels-take" not in [one.key for one in app.test.button]
     assert len(session.labels) >= 9
     before = here.rows
     app.run()

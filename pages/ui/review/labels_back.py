@@ -16,7 +16,7 @@ from usl_core.labels.returned import LabelReport, ReturnedLabels
 from usl_core.names import display_name, spelled_out
 from usl_core.pipeline.prepared import Prepared
 from usl_core.review.merging import decide, merge_labels
-from usl_core.review.session import LabelConflict
+from usl_core.review.session import LabelConflict, Session
 from usl_core.types import ImageSet
 
 from .. import errors
@@ -53,6 +53,9 @@ def show(opened: Opened, made: Prepared) -> None:
         _told(labels)
         meant = _typos(labels.report)
         _lists(labels.report, made, given.name)
+        if _is_taken(opened.session, made.images, _renamed(labels, meant)):
+            st.caption(":material/check: All of them are part of this review.")
+            return
         if st.button(
             f"Take over {number_of(len(labels.labelled), 'label')}",
             key="labels-take",
@@ -65,6 +68,13 @@ def show(opened: Opened, made: Prepared) -> None:
             if opened.act(lambda session: merge_labels(session, made.images, taken, display_name(given.name, 120)).done):
                 st.rerun()
             messages.show(opened)
+
+
+def _is_taken(session: Session, images: ImageSet, labels: ReturnedLabels) -> bool:
+    """Whether nothing of it is new: each label is there, or waits for a decision."""
+    waiting = {conflict.path for conflict in session.conflicts}
+    named = [(images.paths[row], label) for row, label in labels.named()]
+    return len(named) > 0 and all(session.labels.get(path) == label or path in waiting for path, label in named)
 
 
 def _read(images: ImageSet, name: str, file_id: str, content: bytes) -> ReturnedLabels:
