@@ -1,0 +1,220 @@
+"""Accuracy by budget, one curve per method with its band, and numbers that others published, as plotly figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import UslError
+from .curves import axis_lines
+from .layout import base_layout
+from .palette import Theme, ThemeName, method_style, theme_of
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_TOP, _BOTTOM, _LINE = 26, 62, 20  # pixels: above the axes, below them without a legend, per line of the legend
+_LETTER, _MARK, _NARROWEST = 7, 46, 340  # pixels: of a letter, of a line with its marker, of a figure on a phone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What a method reaches at one budget.
+
+    Args:
+        budget: m, at least 1.
+        mean: over the seeds, as it is to be shown.
+        low: of the interval around the mean; NaN without one.
+        high: see `low`.
+        said: what stands behind the numbers when one points at them, e.g. the number of seeds.
+    """
+
+    budget: int
+    mean: float
+    low: float = math.nan
+    high: float = math.nan
+    said: str = ""
+
+
+def budget_curves(
+    curves: Mapping[str, Sequence[Point]],
+    *,
+    unit: str,
+    budgets: Sequence[int],
+    span: tuple[float, float] | None = None,
+    digits: int = 1,
+    theme: ThemeName = "light",
+    height: int = 330,
+) -> go.Figure:
+    """One line per method over a logarithmic axis of budgets, in the method's colour and marker shape, with the band of its
+    intervals.
+
+    Args:
+        curves: points by method, in any order; a method without points stands in the legend.
+        unit: title of the vertical axis.
+        budgets: that the horizontal axis names; it does not move while points are added.
+        span: of the vertical axis; None: as the values are.
+        digits: decimals that are shown.
+        theme: "light" or "dark".
+        height: pixels of the axes, without the legend.
+
+    Raises:
+        UslError: no budgets, or one below 1.
+
+    >>> its = [Point(budget=10, mean=71.0, low=69.0, high=73.0)]
+    >>> figure = budget_curves({"usl": its}, unit="accuracy, %", budgets=[10, 40])
+    >>> [trace.name for trace in figure.data if trace.showlegend]
+    ['USL']
+    """
+    import plotly.graph_objects as go
+
+    look = theme_of(theme)
+    ticks = _ticks(budgets)
+    ordered = {method: sorted(points, key=lambda point: point.budget) for method, points in curves.items()}
+    bands = [_band(method, points) for method, points in ordered.items() if any(not math.isnan(one.low) for one in points)]
+    lines = [_line(method, points, look, digits) for method, points in ordered.items()]
+    layout = _layout(look, [method_style(method).label for method in curves], height)
+    layout["xaxis"] = _budget_axis(look, ticks)
+    layout["yaxis"] = {"title": {"text": unit}, **axis_lines(look), "zeroline": False} | ({"range": list(span)} if span else {})
+    return go.Figure({"data": [*bands, *lines], "layout": layout})
+
+
+def published_points(
+    points: Iterable[tuple[str, Point]],
+    *,
+    unit: str,
+    theme: ThemeName = "light",
+    height: int = 300,
+) -> go.Figure:
+    """What others published, as hollow markers with their deviations; those of one budget stand side by side.
+
+    Args:
+        points: method and point, any number per method.
+        unit: title of the vertical axis.
+        theme: "light" or "dark".
+        height: pixels of the axes, without the legend.
+
+    Raises:
+        UslError: no points.
+    """
+    import plotly.graph_objects as go
+
+    look, found = theme_of(theme), list(points)
+    if not found:
+        raise UslError("published points must be at least one but are none")
+    methods = list(dict.fromkeys(method for method, _ in found))
+    budgets = sorted({point.budget for _, point in found})
+    traces = []
+    for place, method in enumerate(methods):
+        style, its = method_style(method), [point for other, point in found if other == method]
+        aside = 1 + 0.24 * (place - (len(methods) - 1) / 2) / max(len(methods), 4)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": np.array([point.budget * aside for point in its]),
+                "y": np.array([point.mean for point in its]),
+                "error_y": {
+                    **{"type": "data", "symmetric": False, "thickness": 1.2, "width": 3, "color": style.colour},
+                    "array": [0.0 if math.isnan(point.high) else point.high - point.mean for point in its],
+                    "arrayminus": [0.0 if math.isnan(point.low) else point.mean - point.low for point in its],
+                },
+                "name": escape(style.label),
+                "showlegend": True,
+                "customdata": [escape(point.said) for point in its],
+                "hovertemplate": "%{y:.1f} %{customdata}<extra>" + escape(style.label) + "</extra>",
+                "marker": {
+                    **{"symbol": f"{style.symbol}-open", "size": 10, "color": style.colour},
+                    "line": {"width": 2},
+                },
+            }
+        )
+    layout = _layout(look, [method_style(method).label for method in methods], height)
+    layout["xaxis"] = _budget_axis(look, budgets)
+    layout["yaxis"] = {"title": {"text": unit}, **axis_lines(look), "zeroline": False}
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def _ticks(budgets: Sequence[int]) -> list[int]:
+    ticks = sorted(set(budgets))
+    if not ticks or ticks[0] < 1:
+        raise UslError(f"budgets must be at least one, each 1 or more, but are {', '.join(map(str, ticks)) or 'none'}")
+    return ticks
+
+
+def _budget_axis(look: Theme, ticks: Sequence[int]) -> dict[str, Any]:
+    """Named where there is room: on a phone, 40 and 50 would lie on each other."""
+    room = math.log10(ticks[-1] / ticks[0]) / 9 if len(ticks) > 1 else 0.0
+    named: list[int] = []
+    for tick in reversed(ticks):  # the largest is always named
+        if not named or math.log10(named[-1] / tick) >= room:
+            named.append(tick)
+    ends = math.log10(ticks[0]), math.log10(ticks[-1])
+    beside = max(0.06 * (ends[1] - ends[0]), 0.05)
+    return {
+        "title": {"text": "labels m (logarithmic)", "standoff": 6},
+        **axis_lines(look),
+        **{"type": "log", "range": [ends[0] - beside, ends[1] + beside]},
+        **{"tickvals": ticks, "ticktext": [f"{tick:,}" if tick in named else "" for tick in ticks]},
+    }
+
+
+def _layout(look: Theme, entries: Sequence[str], height: int) -> dict[str, Any]:
+    """Room for the legend below: as many lines as it takes on a phone, so that it never lies on the axis."""
+    used, lines = 0, 1 if entries else 0
+    widest = max((len(entry) for entry in entries), default=0) * _LETTER + _MARK  # plotly gives all entries the same width
+    for _ in entries:
+        if used and used + widest > _NARROWEST:
+            used, lines = 0, lines + 1
+        used += widest
+    return {
+        **base_layout(look),
+        "height": height + _TOP + _BOTTOM + lines * _LINE,
+        "margin": {"l": 52, "r": 8, "t": _TOP, "b": _BOTTOM + lines * _LINE},
+        "legend": {
+            **{"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"},
+            **{"itemsizing": "trace", "tracegroupgap": 0},
+        },
+        "hovermode": "closest",
+        "showlegend": True,
+        "uirevision": "budgets",
+    }
+
+
+def _band(method: str, points: Sequence[Point]) -> dict[str, Any]:
+    style, known = method_style(method), [point for point in points if not math.isnan(point.low)]
+    budgets = [point.budget for point in known]
+    red, green, blue = (int(style.colour[start : start + 2], 16) for start in (1, 3, 5))
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": np.array([*budgets, *reversed(budgets)]),
+        "y": np.array([*(point.high for point in known), *(point.low for point in reversed(known))], dtype=np.float32),
+        "fill": "toself",
+        "fillcolor": f"rgba({red},{green},{blue},.16)",
+        "line": {"width": 0},
+        "name": escape(style.label),
+        **{"legendgroup": method, "showlegend": False, "hoverinfo": "skip"},
+    }
+
+
+def _line(method: str, points: Sequence[Point], look: Theme, digits: int) -> dict[str, Any]:
+    style = method_style(method)
+    spread = ["" if math.isnan(one.low) else f" ({one.low:.{digits}f} to {one.high:.{digits}f})" for one in points]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": np.array([point.budget for point in points]),
+        "y": np.array([point.mean for point in points], dtype=np.float32),
+        "name": escape(style.label),
+        "customdata": [f"{beside}{escape(one.said)}" for beside, one in zip(spread, points, strict=True)],
+        "hovertemplate": f"m = %{{x:,}}: %{{y:.{digits}f}}%{{customdata}}<extra>{escape(style.label)}</extra>",
+        "line": {"color": style.colour, "width": 2},
+        "marker": {"symbol": style.symbol, "size": 9, "color": style.colour, "line": {"color": look.outline, "width": 0.8}},
+        **{"legendgroup": method, "showlegend": True},
+    }
