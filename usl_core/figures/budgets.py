@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from .palette import Theme, ThemeName, method_style, theme_of
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_TOP, _BOTTOM, _LINE = 26, 62, 20  # pixels: above the axes, below them without a legend, per line of the legend
+_TOP, _BOTTOM, _LINE, _ROW = 26, 50, 20, 46  # pixels: above the axes, below them, per line of the legend, per published line
 _LETTER, _MARK, _NARROWEST = 7, 46, 340  # pixels: of a letter, of a line with its marker, of a figure on a phone
 
 
@@ -85,59 +85,57 @@ def budget_curves(
 
 
 def published_points(
-    points: Iterable[tuple[str, Point]],
+    rows: Mapping[str, Sequence[tuple[str, Point]]],
     *,
     unit: str,
     theme: ThemeName = "light",
-    height: int = 300,
 ) -> go.Figure:
-    """What others published, as hollow markers with their deviations; those of one budget stand side by side.
+    """What others published, one line per setting, hollow markers with their deviations: who comes before whom in it.
 
     Args:
-        points: method and point, any number per method.
-        unit: title of the vertical axis.
+        rows: methods and their points by what the line is called, from the top; lines of the name are divided by newlines.
+        unit: title of the horizontal axis.
         theme: "light" or "dark".
-        height: pixels of the axes, without the legend.
 
     Raises:
         UslError: no points.
     """
     import plotly.graph_objects as go
 
-    look, found = theme_of(theme), list(points)
+    look = theme_of(theme)
+    found = [(place, method, point) for place, its in enumerate(rows.values()) for method, point in its]
     if not found:
         raise UslError("published points must be at least one but are none")
-    methods = list(dict.fromkeys(method for method, _ in found))
-    budgets = sorted({point.budget for _, point in found})
-    traces = []
-    for place, method in enumerate(methods):
-        style, its = method_style(method), [point for other, point in found if other == method]
-        aside = 1 + 0.24 * (place - (len(methods) - 1) / 2) / max(len(methods), 4)
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": np.array([point.budget * aside for point in its]),
-                "y": np.array([point.mean for point in its]),
-                "error_y": {
-                    **{"type": "data", "symmetric": False, "thickness": 1.2, "width": 3, "color": style.colour},
-                    "array": [0.0 if math.isnan(point.high) else point.high - point.mean for point in its],
-                    "arrayminus": [0.0 if math.isnan(point.low) else point.mean - point.low for point in its],
-                },
-                "name": escape(style.label),
-                "showlegend": True,
-                "customdata": [escape(point.said) for point in its],
-                "hovertemplate": "%{y:.1f} %{customdata}<extra>" + escape(style.label) + "</extra>",
-                "marker": {
-                    **{"symbol": f"{style.symbol}-open", "size": 10, "color": style.colour},
-                    "line": {"width": 2},
-                },
-            }
-        )
-    layout = _layout(look, [method_style(method).label for method in methods], height)
-    layout["xaxis"] = _budget_axis(look, budgets)
-    layout["yaxis"] = {"title": {"text": unit}, **axis_lines(look), "zeroline": False}
+    methods = list(dict.fromkeys(method for _, method, _ in found))
+    traces = [
+        _published(method, [(place, point) for place, other, point in found if other == method], look) for method in methods
+    ]
+    layout = _layout(look, [method_style(method).label for method in methods], _ROW * len(rows))
+    layout["xaxis"] = {"title": {"text": unit, "standoff": 6}, **axis_lines(look), "zeroline": False}
+    layout["yaxis"] = {
+        **axis_lines(look),
+        **{"zeroline": False, "range": [len(rows) - 0.5, -0.5], "tickvals": list(range(len(rows)))},
+        "ticktext": [escape(name).replace("\n", "<br>") for name in rows],
+    }
     return go.Figure({"data": traces, "layout": layout})
+
+
+def _published(method: str, points: Sequence[tuple[int, Point]], look: Theme) -> dict[str, Any]:
+    style = method_style(method)
+    spreads = [0.0 if math.isnan(point.high) else point.high - point.mean for _, point in points]
+    error = {"type": "data", "array": spreads, "thickness": 1.2, "width": 3, "color": style.colour}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": np.array([point.mean for _, point in points]),
+        "y": np.array([place for place, _ in points]),
+        **({"error_x": error} if any(spreads) else {}),
+        "name": escape(style.label),
+        "showlegend": True,
+        "customdata": [escape(point.said) for _, point in points],
+        "hovertemplate": "%{x:.1f} %{customdata}<extra>" + escape(style.label) + "</extra>",
+        "marker": {"symbol": f"{style.symbol}-open", "size": 11, "color": style.colour, "line": {"width": 2}},
+    }
 
 
 def _ticks(budgets: Sequence[int]) -> list[int]:
@@ -155,7 +153,7 @@ def _budget_axis(look: Theme, ticks: Sequence[int]) -> dict[str, Any]:
         if not named or math.log10(named[-1] / tick) >= room:
             named.append(tick)
     ends = math.log10(ticks[0]), math.log10(ticks[-1])
-    beside = max(0.06 * (ends[1] - ends[0]), 0.05)
+    beside = 0.06 * (ends[1] - ends[0]) or 0.3
     return {
         "title": {"text": "labels m (logarithmic)", "standoff": 6},
         **axis_lines(look),

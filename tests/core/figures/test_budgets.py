@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-
 import numpy as np
 import pytest
 
@@ -12,7 +11,7 @@ from usl_core.errors import UslError
 from usl_core.evaluation.published import PUBLISHED
 from usl_core.figures.budgets import Point, budget_curves, published_points
 from usl_core.figures.heat import heat_map
-from usl_core.figures.palette import METHOD_STYLE, THEMES, method_style
+from usl_core.figures.palette import METHOD_STYLE, THEMES, contrast, method_style
 
 CURVES = {
     "random": [Point(budget=40, mean=82.0, low=80.0, high=84.0, said=", 10 seeds"), Point(budget=10, mean=60.0)],
@@ -80,19 +79,27 @@ def test_budgets_that_are_none_are_refused(budgets):
 
 
 @pytest.mark.parametrize("theme", list(THEMES))
-def test_published_points_do_not_lie_on_each_other_and_carry_their_source(theme):
-    told = [
-        (one.method, Point(budget=one.budget, mean=one.accuracy, said=f"{one.learner}, {one.source}"))
-        for one in PUBLISHED
-        if (one.data, one.learner) == ("CIFAR-10", "FlexMatch")
-    ]
+def test_published_points_stand_in_the_line_of_their_setting_and_carry_their_source(theme):
+    learners = ("FlexMatch", "FreeMatch")
+    told = {
+        f"40 labels\n{learner}": [
+            (one.method, Point(budget=40, mean=one.accuracy, high=one.accuracy + (one.deviation or 0), said=one.source))
+            for one in PUBLISHED
+            if (one.data, one.budget, one.learner) == ("CIFAR-10", 40, learner)
+        ]
+        for learner in learners
+    }
     figure = published_points(told, unit="accuracy, %", theme=theme)
-    assert len({trace.x[0] for trace in figure.data}) == len(figure.data) == len(told)
-    assert all(trace.marker.symbol.endswith("-open") for trace in figure.data)
-    assert {trace.y[0] for trace in figure.data} == {point.mean for _, point in told}
-    assert all("FlexMatch" in trace.customdata[0] for trace in figure.data)
+    shown = {(trace.name, y): x for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)}
+    assert shown["USL", 0] == 91.7
+    assert shown["USL", 1] == 93.8
+    assert len(shown) == sum(map(len, told.values()))
+    assert figure.layout.yaxis.ticktext == ("40 labels<br>FlexMatch", "40 labels<br>FreeMatch")
+    assert all(trace.marker.symbol.endswith("-open") and "RDSS" in trace.customdata[0] for trace in figure.data)
+    (random,) = (trace for trace in figure.data if trace.name == "Random")
+    assert random.error_x.array == pytest.approx((4.6, 0))
     with pytest.raises(UslError, match="published points"):
-        published_points([], unit="%")
+        published_points({}, unit="%")
 
 
 def test_what_is_published_is_said_with_its_source_once():
@@ -109,15 +116,25 @@ def test_a_heat_map_says_its_numbers_and_leaves_out_what_is_unknown():
     figure = heat_map(np.array([[50.0, np.nan], [12.4, 99.6]]), ["a", "<b>"], ["USL", "x"], measure="accuracy, %")
     (heat,) = figure.data
     assert list(heat.text) == [["50", ""], ["12", "100"]]
-    assert heat.texttemplate
+    assert [note.text for note in figure.layout.annotations] == ["50", "12", "100"]
+    assert [(note.x, note.y) for note in figure.layout.annotations] == [(0, 0), (0, 1), (1, 1)]
     assert figure.layout.yaxis.ticktext == ("a", "&lt;b&gt;")
     assert figure.layout.yaxis.autorange == "reversed"
     assert (heat.zmin, heat.zmax) == (0, 100)
 
 
+@pytest.mark.parametrize("theme", list(THEMES))
+def test_numbers_can_be_read_on_every_colour(theme):
+    values = np.linspace(0, 100, 41)[None]
+    figure = heat_map(values, ["a"], [str(at) for at in range(41)], measure="", theme=theme)
+    scale = THEMES[theme].scale
+    for note, value in zip(figure.layout.annotations, values[0], strict=True):
+        assert contrast(note.font.color, scale[round(value / 100 * (len(scale) - 1))]) >= 4.5
+
+
 def test_many_classes_have_no_numbers_and_some_names():
     figure = heat_map(np.zeros((300, 2)), [f"c{at}" for at in range(300)], ["a", "b"], measure="%")
-    assert not figure.data[0].texttemplate
+    assert not figure.layout.annotations
     assert len(figure.layout.yaxis.tickvals) <= 40
     assert figure.layout.height < 1200
 
