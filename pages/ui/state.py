@@ -60,6 +60,16 @@ class Key:
     EXPORT = "export"
     REVIEWED = "method"
     REVIEW_COLOUR = "by"
+    EVALUATED = "rivals"
+    LEARNERS = "learners"
+    BUDGETS = "budgets"
+    N_SEEDS = "seeds"
+    METRIC = "metric"
+    LEARNER = "learner"
+    RIVAL = "against"
+    AT_BUDGET = "at"
+    TARGET = "target"
+    PICTURE = "picture"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
