@@ -38,8 +38,6 @@ class KCenterParams:
     first: First = parameter(
         "mean",
         label="First pick",
-        key="first",
-        flag="--first",
         usage="the image nearest the mean of all, or one drawn by the seed",
         help="The image nearest the mean of all, or one that the seed draws. Where something is labelled, it begins there.",
     )
