@@ -31,6 +31,7 @@ from .options import (
     add_parameters,
     add_picking,
     add_pretrain,
+    add_settings,
     add_spreadsheet,
     add_usl,
     add_uslt,
@@ -133,6 +134,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_encoding(compare)
     add_usl(compare)
     add_uslt(compare)
+    add_settings(compare)
     compare.set_defaults(run=run_compare)
 
     train = actions.add_parser(
