@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui import errors, state
 from pages.ui.parts import data_set, header, pinned, umap_job
+from pages.ui.sidebar import method_settings
 from pages.ui.views import (
     evaluate,
     evaluate_curves,
@@ -39,6 +40,7 @@ with errors.shown(way_out=True):
     if not methods or not learners:
         st.info("Choose a method and a learner above, or more.", icon=":material/info:")
         st.stop()
+    choices = method_settings.section(choices, methods)
     asked = evaluate.Asked(
         made=made, truth=truth, methods=methods, budgets=budgets, n_seeds=n_seeds, learners=learners, choices=choices
     )

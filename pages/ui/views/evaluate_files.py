@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from usl_core.export.command_text import evaluate_command
+
+from ..access import sources
 from ..parts import file_links
 from ..state import Key
 from .evaluate import Asked
@@ -45,6 +48,23 @@ def show(asked: Asked, frame: pandas.DataFrame) -> None:
             bind="query-params",
             help="PNG at twice the resolution, or SVG, whose lines stay sharp at any size.",
         )
+
+    if asked.truth.is_reviewed:
+        st.caption("The command line does not know the labels of Review, so there is no command that repeats this.")
+        return
+    choices = asked.choices
+    command = evaluate_command(
+        sources.told_of(source),
+        asked.methods,
+        asked.budgets,
+        asked.n_seeds,
+        asked.learners,
+        asked.made.features.encoder,
+        {method: params for method in asked.methods if (params := choices.of(method)) is not None},
+        choices.near_duplicates,
+    )
+    st.caption("The same from the command line")
+    st.code(command, language=None, wrap_lines=True)
 
 
 def _csv(frame: pandas.DataFrame) -> bytes:
