@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _TOP, _BOTTOM, _LINE, _ROW = 26, 50, 20, 46  # pixels: above the axes, below them, per line of the legend, per published line
-_LETTER, _MARK, _NARROWEST = 7, 46, 340  # pixels: of a letter, of a line with its marker, of a figure on a phone
+_LETTER, _MARK, _NARROWEST = 6, 42, 320  # pixels: of a letter, of a line with its marker, of a legend on a phone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def _published(method: str, points: Sequence[tuple[int, Point]], look: Theme) ->
         "y": np.array([place for place, _ in points]),
         **({"error_x": error} if any(spreads) else {}),
         "name": escape(style.label),
-        "showlegend": True,
+        **{"legendgroup": method, "showlegend": True},  # plotly gives entries without groups columns of one width
         "customdata": [escape(point.said) for _, point in points],
         "hovertemplate": "%{x:.1f} %{customdata}<extra>" + escape(style.label) + "</extra>",
         "marker": {"symbol": f"{style.symbol}-open", "size": 11, "color": style.colour, "line": {"width": 2}},
@@ -165,11 +165,11 @@ def _budget_axis(look: Theme, ticks: Sequence[int]) -> dict[str, Any]:
 def _layout(look: Theme, entries: Sequence[str], height: int) -> dict[str, Any]:
     """Room for the legend below: as many lines as it takes on a phone, so that it never lies on the axis."""
     used, lines = 0, 1 if entries else 0
-    widest = max((len(entry) for entry in entries), default=0) * _LETTER + _MARK  # plotly gives all entries the same width
-    for _ in entries:
-        if used and used + widest > _NARROWEST:
+    for entry in entries:
+        width = len(entry) * _LETTER + _MARK
+        if used and used + width > _NARROWEST:
             used, lines = 0, lines + 1
-        used += widest
+        used += width
     return {
         **base_layout(look),
         "height": height + _TOP + _BOTTOM + lines * _LINE,
