@@ -15,11 +15,13 @@ import usl_core as usl
 from pages.ui.access import folders
 from pages.ui.jobs.pool import pool
 from pages.ui.views.evaluate import FEWEST, Asked
+from pages.ui.views.evaluate_settings import read_budgets, usual_budgets
+from usl_core.errors import UslError
 from usl_core.evaluation.means import budget_means
 from usl_core.pipeline.prepared import prepare
 from usl_core.review.labelling import label
 
-from .conftest import App, name_of, write_images
+from .conftest import App, name_of, unescaped, write_images
 
 QUICK = {"seeds": "3", "budgets": "10, 30", "rivals": ["Random", "Stratified", "USL"]}
 SECTIONS = ("How many labels does each method need?", "What they pick", "Take it home")
@@ -170,34 +172,37 @@ def test_it_is_taken_home(app, known):
 # ---------------------------------------------------------------- addresses
 
 
-@pytest.mark.parametrize("budgets", ["abc", "0", "10, -3", "1797", "1e3", "10, 20.5", "9" * 60, "٣"])
-def test_budgets_that_cannot_be_are_refused_with_the_rule(app, known, budgets):
-    open_evaluate(app, budgets=budgets)
+@pytest.mark.parametrize("text", ["abc", "0", "10, -3", "1797", "1e3", "10, 20.5", "9" * 60, "٣", "nan"])
+def test_numbers_that_no_budget_can_be_are_refused_with_the_rule(text):
+    with pytest.raises(UslError, match="whole numbers from 1 to 1796"):
+        read_budgets(text, 1797)
+
+
+def test_budgets_are_read_however_they_are_separated():
+    assert read_budgets(" 30;10 10,,20 ", 31) == [10, 20, 30]
+    with pytest.raises(UslError, match="1 to 12 numbers but are 13"):
+        read_budgets(",".join(map(str, range(1, 14))), 100)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(1797, [10, 20, 40, 100]), (90, [10, 20, 40]), (30, [7, 15]), (2, [1])])
+def test_the_usual_budgets_leave_images_to_test_on(n, expected):
+    assert usual_budgets(n) == expected
+
+
+def test_a_wrong_budget_in_the_address_is_a_message(app, known):
+    open_evaluate(app, budgets="10, <b>x</b>")
     assert not app.test.exception
     (error,) = app.test.error
-    assert "whole numbers from 1 to 1796" in error.value.replace("\\", "")
+    assert "whole numbers from 1 to 1796" in unescaped(error.value)
     assert "asked" not in known
-
-
-def test_too_many_budgets_are_refused(app, known):
-    open_evaluate(app, budgets=",".join(map(str, range(1, 14))))
-    assert "1 to 12 numbers but are 13" in app.test.error[0].value.replace("\\", "")
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        {"seeds": "9999"},
-        {"seeds": "x"},
+        {"seeds": "9999", "metric": "speed", "against": "<b>", "learner": "magic", "budgets": "  "},
+        {"seeds": "x", "at": "7", "target": "400", "picture": "GIF", "budgets": "30;10 10"},
         {"learners": "magic"},
-        {"metric": "speed"},
-        {"against": "<b>"},
-        {"learner": "magic"},
-        {"at": "7"},
-        {"target": "400"},
-        {"picture": "GIF"},
-        {"budgets": "  "},
-        {"budgets": "30;10 10"},
     ],
 )
 def test_an_address_that_makes_no_sense_is_no_accident(app, known, query):
@@ -250,6 +255,15 @@ def test_while_it_runs_and_after_it_was_cancelled(app):
     app.run().fine()
     assert "Cancelled at" in app.plain
     assert next(one.label for one in app.test.button if one.key == "start evaluate") == "Resume"
+
+
+def test_a_refusal_is_shown_with_another_try(app):
+    asked = {"one": "true", "alike": "0.8", "budgets": "1700", "seeds": "2", "rivals": ["Random"]}
+    open_evaluate(app, **asked).fine().press("start evaluate")
+    app.until_done()
+    (error,) = app.test.error
+    assert "budget must be" in unescaped(error.value)
+    assert next(one.label for one in app.test.button if one.key == "start evaluate") == "Try again"
 
 
 def test_a_public_server_computes_nothing(app, known, monkeypatch):

@@ -37,13 +37,7 @@ def budget_means(frame: pandas.DataFrame, metric: str = "accuracy", *, level: fl
     import pandas
     from scipy.special import stdtrit
 
-    if metric not in EVALUATED:
-        raise UslError(f"metric must be one of {', '.join(EVALUATED)} but is {metric!r}")
-    if not 0 < real_number(level, "level", 0) < 1:
-        raise UslError(f"level must be in (0, 1) but is {level}")
-    missing = [name for name in ("learner", "method", "budget", metric) if name not in frame]
-    if missing:
-        raise UslError(f"frame must be what evaluate returns but has no column {missing[0]!r}")
+    checked(frame, metric, level)
     grouped = frame.groupby(["learner", "method", "budget"], sort=False)[metric]
     found = grouped.agg(mean="mean", sd="std", n_seeds="count").reset_index()
     found = found[found.n_seeds > 0]
@@ -61,3 +55,24 @@ def budget_means(frame: pandas.DataFrame, metric: str = "accuracy", *, level: fl
     made = made.assign(_learner=places["learner"], _method=places["method"])
     made = made.sort_values(["_learner", "_method", "budget"], kind="stable")
     return made.drop(columns=["_learner", "_method"]).reset_index(drop=True)
+
+
+def checked(frame: pandas.DataFrame, metric: str, level: float, *more: str) -> None:
+    """Make sure that they are what the statistics of an evaluation take.
+
+    Args:
+        frame: what `usl.evaluate` returns, or a part of it.
+        metric: one of `EVALUATED`.
+        level: of confidence, in (0, 1).
+        more: further columns that are needed.
+
+    Raises:
+        UslError: which of them is not.
+    """
+    if metric not in EVALUATED:
+        raise UslError(f"metric must be one of {', '.join(EVALUATED)} but is {metric!r}")
+    if not 0 < real_number(level, "level", 0) < 1:
+        raise UslError(f"level must be in (0, 1) but is {level}")
+    missing = [name for name in ("learner", "method", "budget", metric, *more) if name not in frame]
+    if missing:
+        raise UslError(f"frame must be what evaluate returns but has no column {missing[0]!r}")

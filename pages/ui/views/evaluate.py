@@ -25,6 +25,7 @@ from . import evaluate_settings
 if TYPE_CHECKING:
     import pandas
 
+_READ = "evaluate-read"  # what was read of the evaluation that this session looked at last
 FEWEST = 20
 """Images that have to have a label on Review: with fewer, next to nothing is left to test on."""
 
@@ -58,7 +59,7 @@ def truth_of(made: Prepared) -> Truth:
     """The classes of the images, or else what people said on Review, which may be nobody's class."""
     images = made.images
     if images.labels is not None:
-        return Truth(rows=np.arange(len(images)), labels=images.labels, names=images.class_names)
+        return Truth(rows=np.arange(len(images)), labels=images.labels.astype(np.int64), names=images.class_names)
     review = opened.current(made.source)
     if review.timeline is None or review.changes(made):
         return Truth(rows=np.empty(0, dtype=np.int64), labels=np.empty(0, dtype=np.int64), names=(), is_reviewed=True)
@@ -123,7 +124,11 @@ class Asked:
 
     def known(self) -> pandas.DataFrame:
         """The runs that are in the cache, see `usl.evaluate`."""
-        return evaluation_of(self.made, **self.settings).known()
+        key, already = st.session_state.get(_READ, ("", {}))
+        if key != self.key:
+            already = {}
+        st.session_state[_READ] = (self.key, already)
+        return evaluation_of(self.made, **self.settings).known(already)
 
 
 def run(asked: Asked, frame: pandas.DataFrame) -> None:
