@@ -39,6 +39,7 @@ ROOMS = (
     *(
         "uslt",
         "pretrain",
+        "fixmatch",
         "selection",
         "evaluation",
         "explain",
