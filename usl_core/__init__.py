@@ -36,6 +36,8 @@ _HOMES = {
     "export_finetuned": "uslt.finetune",
     "PretrainParams": "pretrain.params",
     "pretrain_encoder": "pretrain.encoder",
+    "ImageFixMatchParams": "fixmatch.params",
+    "LabelledSet": "fixmatch.image_set",
     "project": "projection.project",
     "trustworthiness": "projection.trust",
     "compare": "evaluation.comparison",
@@ -74,6 +76,8 @@ if TYPE_CHECKING:
     from .export.picked import Guess
     from .features.encode import encode
     from .features.views import encode_views
+    from .fixmatch.image_set import LabelledSet
+    from .fixmatch.params import ImageFixMatchParams
     from .graph.density import density_peaks, density_percentile, log_density, utility
     from .graph.near_duplicates import find_near_duplicates
     from .graph.neighbors import find_neighbors

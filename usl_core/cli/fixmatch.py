@@ -34,9 +34,8 @@ Trains a WideResNet-28-2 by FixMatch, or FlexMatch, on pictures of 32 x 32 pixel
 semi-supervised learning makes of your picks. The labels are --labels, in any form that `next` takes; or, where class subfolders
 tell the classes, --labelled picks.csv takes the classes of those images alone, and the others judge. Writes predictions.csv
 (path, class, confidence), history.csv and training.json into --out. The settings of the papers want a GPU and days
-(--epochs 9395 for 50,000 images); every epoch is kept in the cache: after an interruption the same command goes on, and ends as if
-there had been none;
---restart begins anew."""
+(--epochs 9395 for 50,000 images); every epoch is kept in the cache: after an interruption the same command goes on, and ends as
+if there had been none; --restart begins anew."""
 _COLUMNS = {"epoch": 6, "labelled_loss": 15, "unlabelled_loss": 17, "used": 8, "accuracy": 10, "seconds": 9}
 
 

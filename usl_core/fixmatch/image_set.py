@@ -54,6 +54,12 @@ class LabelledSet:
 
     Raises:
         UslError: labels and images do not belong together, or `held_out` has no labels, or classes that no label names.
+
+    >>> images, labels = usl.load_demo("digits").images, np.full(1797, -1)
+    >>> labels[::90] = images.labels[::90]
+    >>> brief = usl.ImageFixMatchParams(n_epochs=1, depth=10, width=1, batch_size=16, mirror=False)
+    >>> usl.LabelledSet(images, labels, images.class_names).classify(brief).probabilities.shape
+    (1797, 10)
     """
 
     images: ImageSet
