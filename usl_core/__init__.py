@@ -27,6 +27,8 @@ _HOMES = {
     "kmeans": "clustering.kmeans",
     "read_labels": "labels.read",
     "fit_logistic": "learners.logistic",
+    "learn": "learners.registry",
+    "learner_cards": "learners.registry",
     "select": "selection.registry",
     "methods": "selection.registry",
     "method_cards": "selection.registry",
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from .images.scan import open_image, scan
     from .labels.read import read_labels
     from .learners.logistic import fit_logistic
+    from .learners.registry import learn, learner_cards
     from .pretrain.encoder import pretrain_encoder
     from .pretrain.params import PretrainParams
     from .projection.project import project

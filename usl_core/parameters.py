@@ -18,9 +18,9 @@ class Parameter:
 
     Args:
         label: of its control, with the paper's symbol.
-        key: in the address and the session.
-        flag: on the command line; that of a yes or no says what the default does not.
         help: what the control says it does.
+        key: in the address and the session; "" for METHOD.NAME, see `selection.settings`.
+        flag: on the command line; that of a yes or no says what the default does not. "" for --set METHOD.NAME=VALUE.
         usage: what the command line says, without the default; "" where the flag says it all.
         unit: the letter that stands for its value there.
         unset: what the command line calls a default of None, or adds to a default that depends on more.
@@ -32,9 +32,9 @@ class Parameter:
     """
 
     label: str
-    key: str
-    flag: str
     help: str
+    key: str = ""
+    flag: str = ""
     usage: str = ""
     unit: str = ""
     unset: str = ""

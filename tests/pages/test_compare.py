@@ -24,6 +24,7 @@ from pages.ui.sidebar.controls import METHOD_OF
 from usl_core.evaluation.metrics import METRICS
 from usl_core.export.command_text import compare_command, select_command
 from usl_core.export.files import picks_csv
+from usl_core.figures.markers import MARKERS
 from usl_core.figures.palette import method_style
 from usl_core.pipeline.prepared import find_images, prepare
 
@@ -63,7 +64,8 @@ def test_the_maps_show_the_same_picks(app, digits):
     for panel, method in zip(panels, ("random", "stratified", "usl"), strict=True):
         style = method_style(method)
         assert panel["title"] == f"{style.label}, 9 picks"
-        assert panel["style"]["symbol"] == style.symbol
+        assert panel["style"]["colour"] == style.colour
+        assert tuple(map(tuple, panel["style"]["corners"])) == MARKERS[style.symbol]
         assert panel["picks"] == expected(digits, method, 9)
 
 

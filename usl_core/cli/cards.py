@@ -7,6 +7,7 @@ import argparse
 from ..disk import size_text
 from ..errors import UslError
 from ..selection.registry import method_cards
+from ..selection.settings import FLAG, listed
 from .output import print_rows
 from .streams import put
 
@@ -18,6 +19,8 @@ def run_methods(options: argparse.Namespace) -> None:
     needs = {card.name: "needs labels" if card.needs_labels else "" for card in method_cards()}
     cards = method_cards(second_round=True)
     print_rows([(card.name, needs.get(card.name, "second round, see `next`"), card.summary) for card in cards])
+    put(f"\nSettings, by {FLAG} METHOD.NAME=VALUE, and their defaults; those of USL and USL-T: see `select --help`.")
+    print_rows(listed())
 
 
 def run_datasets(options: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ def run_compare(options: argparse.Namespace) -> None:
     refuse_unwritable(options.report, "--report")
     params, umap = method_params(options, methods), map_params(options)
     features = features_of(options.folder, options)
-    k = max(50, *(made.n_neighbors for made in params.values())) if params else 50
+    k = max([50, *(made.n_neighbors for made in params.values() if hasattr(made, "n_neighbors"))])
     with progress_bar("neighbours", options) as on_progress:
         graph = load_or_find_neighbors(features, k, cache_dir=cache_dir_of(options), on_progress=on_progress)
     views = views_of(features, params.get("usl-t"), options)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..demos.torchvision_sets import is_torchvision
 from ..errors import UslError
@@ -16,6 +16,7 @@ from ..images.subsets import in_split
 from ..parameters import declared
 from ..pipeline.prepared import DEMO_PREFIX, is_demo
 from ..projection.params import UmapParams
+from ..selection.settings import params_by_assignment
 from ..selection.usl_params import UslParams
 from ..types import Features, ImageSet, Views
 from ..uslt.params import UsltParams
@@ -111,14 +112,19 @@ def cache_dir_of(options: argparse.Namespace) -> Path | None:
     return Path(options.cache_dir) if options.cache_dir else None
 
 
-def method_params(options: argparse.Namespace, methods: Sequence[str]) -> dict[str, UslParams | UsltParams]:
+def method_params(options: argparse.Namespace, methods: Sequence[str]) -> dict[str, Any]:
     """Parameters of those methods that have any, from the options. `--lambda` and `--alpha` are USL's, or USL-T's without it.
 
-    With both methods, one that lacks the preset starts from the formulas.
+    With both methods, one that lacks the preset starts from the formulas. Those of other methods are set by `--set`.
 
     Raises:
         UslError: a setting of a method that is not asked for, or out of range.
     """
+    others = params_by_assignment(getattr(options, "settings", None) or (), methods)
+    return {**_own_params(options, methods), **others}
+
+
+def _own_params(options: argparse.Namespace, methods: Sequence[str]) -> dict[str, UslParams | UsltParams]:
     given = {name: getattr(options, name) for name in _SETTINGS if hasattr(options, name)}
     preset = getattr(options, "preset", None)
     made: dict[str, UslParams | UsltParams] = {}
@@ -205,7 +211,7 @@ _OF_FEATURES = ("split", "sample", "sample_seed", "encoder", "precision")
 
 def refuse_beside_record(options: argparse.Namespace, *, goes_on: bool = False) -> None:
     """Raise a UslError if an option would change the run that --from repeats, or the images that it goes on with."""
-    of_picks = ("budget", "method", "seed", "labelled", "vetoed", "near_duplicates", "preset", *_SETTINGS)
+    of_picks = ("budget", "method", "seed", "labelled", "vetoed", "near_duplicates", "preset", "settings", *_SETTINGS)
     fixed = _OF_FEATURES if goes_on else (*_OF_FEATURES, *of_picks)
     given = [name for name in fixed if getattr(options, name, None) is not None]
     if given:

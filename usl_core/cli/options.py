@@ -11,6 +11,7 @@ from ..graph.near_duplicates import checked_cosine
 from ..parameters import declared
 from ..pretrain.params import PretrainParams
 from ..projection.params import UmapParams
+from ..selection.settings import FLAG
 from ..selection.usl_params import UslParams
 from ..uslt.params import UsltParams
 from .cards import run_add_encoder, run_add_vectors, run_encoders
@@ -183,6 +184,7 @@ def add_picking(parser: argparse.ArgumentParser, where: str) -> None:
     add_encoding(parser)
     add_usl(parser)
     add_uslt(parser)
+    add_settings(parser)
 
 
 def add_running(parser: argparse._ActionsContainer, device: str | None = None) -> None:
@@ -227,6 +229,18 @@ def add_usl(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=argparse.SUPPRESS,
         help="in units of the spreads (default)",
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """--set, for the parameters of all other methods."""
+    group = parser.add_argument_group("other methods")
+    group.add_argument(
+        FLAG,
+        action="append",
+        dest="settings",
+        metavar="METHOD.NAME=VALUE",
+        help="a setting of another method, such as k-center.first=random; `methods` lists them; may be given several times",
     )
 
 

@@ -32,6 +32,7 @@ from .options import (
     add_parameters,
     add_picking,
     add_pretrain,
+    add_settings,
     add_spreadsheet,
     add_usl,
     add_uslt,
@@ -134,6 +135,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_encoding(compare)
     add_usl(compare)
     add_uslt(compare)
+    add_settings(compare)
     compare.set_defaults(run=run_compare)
 
     train = actions.add_parser(

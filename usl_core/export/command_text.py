@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..encoders.registry import BUNDLED
 from ..images.subsets import source_parts
 from ..parameters import declared
 from ..pipeline.prepared import is_demo
 from ..projection.params import UmapParams
-from ..selection.usl_params import UslParams
-from ..uslt.params import UsltParams
-
-Params = UslParams | UsltParams | UmapParams
+from ..selection.settings import FLAG, NAMED_OTHERWISE, assignments
 
 
 def select_command(
@@ -22,7 +20,7 @@ def select_command(
     budget: int,
     seed: int,
     encoder: str,
-    params: Params | None,
+    params: Any,
     near_duplicates: float | None = None,
 ) -> str:
     """The command that picks the same images, quoted for a POSIX shell.
@@ -33,12 +31,12 @@ def select_command(
         budget: m.
         seed: of the method.
         encoder: full name.
-        params: of USL or USL-T, None for other methods.
+        params: of the method, None where it has none.
         near_duplicates: see `usl_core.select`.
     """
     words = ["select", *_folder(source), "--budget", str(budget), "--method", method, *_seed(seed), *_encoder(source, encoder)]
     words += _near_duplicates(near_duplicates)
-    return _line([*words, *_settings([params] if params is not None else []), "--out", "picks"])
+    return _line([*words, *_settings({method: params}), "--out", "picks"])
 
 
 def compare_command(
@@ -47,7 +45,7 @@ def compare_command(
     budget: int,
     seed: int,
     encoder: str,
-    params: Mapping[str, Params],
+    params: Mapping[str, Any],
     map_method: str,
     near_duplicates: float | None = None,
     umap: UmapParams | None = None,
@@ -56,8 +54,8 @@ def compare_command(
     share k and whether an image counts itself. `umap` are the settings of the map."""
     words = ["compare", *_folder(source), "--budget", str(budget), "--methods", ",".join(methods), *_seed(seed)]
     words += [*_encoder(source, encoder), *_near_duplicates(near_duplicates)]
-    drawn_with = _settings([umap]) if umap is not None and map_method == "umap" else []
-    return _line([*words, *_settings(params.values()), "--map", map_method, *drawn_with, "--report", "report"])
+    drawn_with = _words(umap) if umap is not None and map_method == "umap" else {}
+    return _line([*words, *_settings(params), "--map", map_method, *_flat(drawn_with), "--report", "report"])
 
 
 def _line(words: Sequence[str]) -> str:
@@ -83,12 +81,21 @@ def _encoder(source: str, encoder: str) -> list[str]:
     return [] if is_demo(source) and encoder == BUNDLED else ["--encoder", encoder]
 
 
-def _settings(several: Iterable[Params]) -> list[str]:
+def _settings(by_method: Mapping[str, Any]) -> list[str]:
     """The options for what differs from the defaults; an option that two methods share stands once."""
     words: dict[str, list[str]] = {}
-    for params in several:
-        for name, known in declared(type(params)).items():
-            value = getattr(params, name)
-            if value != known.default:
-                words[known.how.flag] = [] if known.kind is bool else [str(value)]
+    for method in (method for method in by_method if method in NAMED_OTHERWISE):
+        words |= _words(by_method[method])
+    others = {method: params for method, params in by_method.items() if params is not None and method not in NAMED_OTHERWISE}
+    given = [text for method, params in others.items() for text in assignments(method, params)]
+    return [*_flat(words), *(word for text in given for word in (FLAG, text))]
+
+
+def _words(params: Any) -> dict[str, list[str]]:
+    """By option, what stands behind it."""
+    values = ((known, getattr(params, name)) for name, known in declared(type(params)).items())
+    return {known.how.flag: [] if known.kind is bool else [str(value)] for known, value in values if value != known.default}
+
+
+def _flat(words: Mapping[str, list[str]]) -> list[str]:
     return [word for flag, value in words.items() for word in (flag, *value)]

@@ -22,7 +22,10 @@ MEASURES = {"density": "density percentile", "confidence": "confidence, %"}
 """What is coloured by a scale from 0 to 100, and the scale's title."""
 MAX_LEGEND = len(CATEGORICAL)  # classes; the names of more are told on hover only
 MAX_CATEGORIES = 65_534  # as on the pages
-PICK_SIZES = {"star": 15, "triangle-up": 13, "diamond": 12}
+PICK_SIZES = {
+    **{"star": 15, "star-diamond": 15, "star-triangle-up": 15, "star-triangle-down": 15, "triangle-up": 13, "diamond": 12},
+    **{"triangle-left": 13, "triangle-right": 13, "hourglass": 12, "bowtie": 12, "diamond-tall": 13, "diamond-wide": 13},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,8 +1,9 @@
 """Colours, marker shapes and patterns: one look per method, one colour per class, and both themes legible.
 
-Methods wear five colours of Okabe and Ito, which stay apart for every kind of colour vision, and those of the second round the
-three that lie farthest from these and from each other to the vision that tells them apart worst; shape and pattern say the same
-again without colour. Reference: M. Okabe, K. Ito: Color Universal Design, 2008.
+Methods wear six colours of Okabe and Ito, which stay apart for every kind of colour vision, and the others those that lie
+farthest from these and from each other to the vision that tells them apart worst. The shape of the marker says the same again
+without colour. There are fewer patterns of bars than methods: two share one only where their colours lie far apart to every
+vision. Reference: M. Okabe, K. Ito: Color Universal Design, 2008.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ class MethodStyle:
 
     Args:
         colour: hex.
-        symbol: plotly's name of the marker shape.
-        pattern: plotly's name of the bar pattern.
+        symbol: plotly's name of the marker shape, one of `MARKERS`, that no other method has.
+        pattern: plotly's name of the bar pattern; see above.
         label: what readers call the method.
     """
 
@@ -86,14 +87,24 @@ METHOD_STYLE: Mapping[str, MethodStyle] = MappingProxyType(
         "cluster-stratified": MethodStyle("#E69F00", "triangle-up", "x", "Cluster-stratified"),
         "usl": MethodStyle("#D55E00", "diamond", "\\", "USL"),
         "usl-t": MethodStyle("#0072B2", "star", ".", "USL-T"),
+        "kmeans-center": MethodStyle("#009E73", "hourglass", "-", "k-means centre"),
+        "k-center": MethodStyle("#88BB88", "star-diamond", "+", "k-center"),
+        "herding": MethodStyle("#6633AA", "triangle-left", "", "Herding"),
+        "facility-location": MethodStyle("#2233DD", "triangle-right", "x", "Facility location"),
+        "maxherding": MethodStyle("#DD22FF", "bowtie", "|", "MaxHerding"),
+        "probcover": MethodStyle("#BB0000", "star-triangle-up", "", "ProbCover"),
+        "typiclust": MethodStyle("#CC1199", "diamond-tall", "x", "TypiClust"),
+        "rdss": MethodStyle("#AA88FF", "star-triangle-down", "\\", "RDSS"),
+        "activeft": MethodStyle("#FF55CC", "diamond-wide", "-", "ActiveFT"),
+        "mak": MethodStyle("#EE0055", "triangle-sw", ".", "MAK"),
         "margin": MethodStyle("#8800FF", "triangle-down", "-", "Margin"),
         "uherding": MethodStyle("#555500", "hexagon", "|", "Uncertainty herding"),
         "dropquery": MethodStyle("#991166", "cross", "+", "DropQuery"),
     }
 )
-_FALLBACK_COLOURS = ("#009E73", "#F0E442", "#0072B2", "#6B6B6B")
+_FALLBACK_COLOURS = ("#9955CC", "#F0E442", "#0072B2", "#6B6B6B")
 _FALLBACK_SYMBOLS = ("pentagon", "x")
-_FALLBACK_PATTERNS = ("-", "|", "+")  # plotly has no more
+_FALLBACK_PATTERNS = ("-", "|", "+")
 
 CATEGORICAL = (
     *("#f945da", "#04a322", "#1552fe", "#a4520f", "#7d93b7", "#c60373", "#17745d", "#bf8b1f", "#a57afe", "#fc5884"),

@@ -280,12 +280,10 @@ def _compare(
     on_progress: Progress,
 ) -> Any:
     from ..evaluation.comparison import compare
-    from ..selection.usl_params import UslParams
+    from ..selection.registry import params_from
     from ..uslt.params import UsltParams
 
-    settings = {
-        method: (UsltParams if method == "usl-t" else UslParams)(**params[method]) for method in methods if method in params
-    }
+    settings = {method: params_from(method, params[method]) for method in methods if method in params}
     trains = settings.get("usl-t")
     return compare(
         made.features,

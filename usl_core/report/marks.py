@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from markupsafe import Markup
 
+from ..figures.markers import MARKERS
 from ..figures.palette import method_style
 
-_POLYGONS = {  # corners and the angle of the first one; 270 degrees is up
-    "square": (4, 225),
-    "diamond": (4, 270),
-    "triangle-up": (3, 270),
-    "triangle-down": (3, 90),
-    "pentagon": (5, 270),
-    "hexagon": (6, 270),
-}
+_REACH = 9.5  # from the middle to the farthest corner, of 10
 
 
 def mark(method: str) -> Markup:
@@ -26,19 +18,9 @@ def mark(method: str) -> Markup:
 
 
 def _shape(symbol: str, colour: str) -> str:
-    if symbol in ("cross", "x"):
-        turned = ' transform="rotate(45 10 10)"' if symbol == "x" else ""
-        return f'<path d="M7 2h6v5h5v6h-5v5h-6v-5h-5v-6h5z" fill="{colour}"{turned}/>'
-    if symbol == "star":
-        corners = [_corner(270 + 36 * index, 9 if index % 2 == 0 else 3.8) for index in range(10)]
-    elif symbol in _POLYGONS:
-        count, first = _POLYGONS[symbol]
-        corners = [_corner(first + 360 / count * index, 9.5) for index in range(count)]
-    else:
+    corners = MARKERS[symbol]
+    if not corners:
         return f'<circle cx="10" cy="10" r="8" fill="{colour}"/>'
-    return f'<polygon points="{" ".join(corners)}" fill="{colour}"/>'
-
-
-def _corner(degrees: float, radius: float) -> str:
-    angle = math.radians(degrees)
-    return f"{10 + radius * math.cos(angle):.1f},{10 + radius * math.sin(angle):.1f}"
+    scale = _REACH / max((x * x + y * y) ** 0.5 for x, y in corners)
+    points = " ".join(f"{10 + scale * x:.1f},{10 + scale * y:.1f}" for x, y in corners)
+    return f'<polygon points="{points}" fill="{colour}"/>'

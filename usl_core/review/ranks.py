@@ -14,7 +14,7 @@ from ..validation import whole_number
 Order = Literal["method", "cluster size", "score"]
 ORDERS: tuple[Order, ...] = ("method", "cluster size", "score")
 """As the method returns them (`MethodCard.order` says how); the largest cluster first; the best score first."""
-_LOW_IS_FIRST = "margin"
+_LOW_IS_FIRST = ("margin", "kmeans-center")
 
 
 def orders_of(selection: Selection) -> tuple[Order, ...]:
@@ -48,7 +48,7 @@ def ranked(selection: Selection, by: Order) -> Selection:
     if by == "method":
         return selection
     if by == "score":
-        better = selection.scores if selection.method == _LOW_IS_FIRST else -selection.scores
+        better = selection.scores if selection.method in _LOW_IS_FIRST else -selection.scores
         return _taken(selection, np.argsort(better, kind="stable"))
     labels = np.asarray(selection.cluster_labels)
     sizes = np.array([np.count_nonzero(labels == cluster) for cluster in selection.clusters])

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from ..distances import sq_distances_of_pairs
 from ..types import FloatArray, IntArray
 
+MOST_EXTRA_CLUSTERS = 500
+"""Beside one per pick, k-means makes one per labelled image, but no more than these."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateClusters:

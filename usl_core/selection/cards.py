@@ -66,6 +66,28 @@ CARDS = (
         "UsltParams",
         order="cluster by cluster, the largest first; or by confidence",
     ),
+    MethodCard(
+        "kmeans-center",
+        "The image nearest the centre of each of m k-means clusters; a simple rival that is hard to beat with few labels.",
+        False,
+        "kmeans_center:select_kmeans_center",
+        order="cluster by cluster, the largest first; or by distance to the centre, the nearest first",
+    ),
+    MethodCard(
+        "k-center",
+        "The image farthest from all picks, again and again (core-set): nothing is left out, and outliers come early.",
+        False,
+        "k_center:select_k_center",
+        "KCenterParams",
+        order="as picked: the first r of them are those of a budget of r",
+    ),
+    MethodCard(
+        "herding",
+        "Picks whose mean follows the mean of all images as closely as one image at a time can (Welling 2009).",
+        False,
+        "herding:select_herding",
+        order="as picked: the first r of them are those of a budget of r",
+    ),
 )
 SECOND_ROUND = (
     MethodCard(

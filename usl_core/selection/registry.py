@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from types import ModuleType
@@ -84,6 +84,12 @@ def params_of(field: JsonFields, method: str) -> Any:
         return type(usual)(**field.get("params", dict))
     except (TypeError, UslError) as error:  # a name that the class does not have, or a value that it refuses
         raise field.wrong("params", f"do not fit {type(usual).__name__}: {error}") from error
+
+
+def params_from(method: str, given: Mapping[str, Any] | None) -> Any:
+    """The method's parameter object from the values of its fields, as `params_document` makes them; it validates itself."""
+    usual = default_params(method)
+    return None if usual is None else type(usual)(**(given or {}))
 
 
 def _card(method: Any) -> MethodCard:

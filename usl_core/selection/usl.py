@@ -18,7 +18,7 @@ from ..clustering.kmeans import kmeans
 from ..graph.density import utility
 from ..graph.neighbors import find_neighbors
 from ..types import FloatArray, IntArray, Iteration, Neighbors, Selection
-from .candidate_clusters import CandidateClusters, candidate_clusters
+from .candidate_clusters import MOST_EXTRA_CLUSTERS, CandidateClusters, candidate_clusters
 from .context import SelectionContext
 from .recursion import recursion
 from .regularizer import Penalty
@@ -26,7 +26,6 @@ from .usl_params import UslParams
 
 _CONVERGED = 1e-6
 _ROUNDING = 1e-6  # relative; sums of float32 terms
-_MAX_EXTRA_CLUSTERS = 500
 
 
 def select_usl(values: FloatArray, budget: int, params: UslParams, *, seed: int, context: SelectionContext) -> Selection:
@@ -49,7 +48,7 @@ def select_usl(values: FloatArray, budget: int, params: UslParams, *, seed: int,
     )
     labels = context.cluster_labels
     if labels is None:
-        extra = min(len(context.labelled), _MAX_EXTRA_CLUSTERS)
+        extra = min(len(context.labelled), MOST_EXTRA_CLUSTERS)
         labels = kmeans(
             values,
             min(budget + extra, n),

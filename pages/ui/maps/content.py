@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from usl_core.errors import UslError
 from usl_core.figures.categories import category_palette, places_on_map, sharing
+from usl_core.figures.markers import MARKERS
 from usl_core.figures.palette import MethodStyle, ThemeName, method_style, theme_of
 from usl_core.names import display_name
 from usl_core.validation import index_set
@@ -210,7 +211,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
     clusters = None if panel.clusters is None else np.asarray(panel.clusters)
     return {
         "title": panel.title,
-        "style": {"colour": style.colour, "symbol": style.symbol, "label": style.label},
+        "style": {"colour": style.colour, "corners": MARKERS[style.symbol], "label": style.label},
         "picks": np.asarray(panel.picks).tolist(),
         "clusters": None if clusters is None or (clusters < 0).all() else clusters.tolist(),
         "clustering": None if panel.clustering is None else STORE.offer(category_codes(panel.clustering)),

@@ -13,6 +13,7 @@ from usl_core.errors import UslError
 from usl_core.figures.categories import category_palette, places_on_map
 from usl_core.figures.layers import MAX_LEGEND, PICK_SIZES
 from usl_core.figures.maps import METHOD_STYLE, MapFacts, Panel, class_bars, class_histogram, map_figure, method_style
+from usl_core.figures.markers import MARKERS
 from usl_core.figures.palette import CATEGORICAL, THEMES, VIRIDIS, category_places, contrast
 from usl_core.figures.vision import VISIONS, colour_distances
 from usl_core.names import display_name, hover_name
@@ -311,14 +312,46 @@ def test_class_bars_differ_by_pattern_and_colour():
     assert expected.y.tolist() == [2.5] * 3 + [1.5] * 3
 
 
-def test_methods_look_different_in_colour_shape_and_pattern():
+def test_methods_look_different_in_colour_and_shape():
     assert set(methods(second_round=True)) <= set(METHOD_STYLE)
     for a, b in itertools.combinations(METHOD_STYLE.values(), 2):
         assert a.colour != b.colour
         assert a.symbol != b.symbol
-        assert a.pattern != b.pattern
         assert a.label != b.label
     assert set(PICK_SIZES) <= {style.symbol for style in METHOD_STYLE.values()}
+
+
+def test_bars_of_two_methods_differ_by_pattern_or_else_clearly_by_colour_to_every_vision():
+    """Plotly has eight patterns. Those of USL's own methods and of the second round are one method's alone among these."""
+    of_old = [METHOD_STYLE[name].pattern for name in methods()[:5] + methods(second_round=True)[-3:]]
+    assert len(set(of_old)) == 8
+    looks = list(METHOD_STYLE.values())
+    shares = np.array([[a.pattern == b.pattern and a != b for b in looks] for a in looks])
+    assert shares.any()
+    for vision in VISIONS:
+        apart = colour_distances([look.colour for look in looks], vision)
+        assert apart[shares].min() >= (0.25 if vision == "normal" else 0.10), vision
+
+
+def covered(symbol: str, side: int = 80) -> np.ndarray:
+    """(side, side) bool: where a marker of radius 1 covers a field from -2 to 2."""
+    at = (np.arange(side) + 0.5) / side * 4 - 2
+    x, y = np.meshgrid(at, at)
+    corners = MARKERS[symbol]
+    inside = np.zeros((side, side), dtype=bool) if corners else x**2 + y**2 <= 1
+    for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
+        if y0 != y1:  # a ray to the right crosses the side from one corner to the next
+            inside ^= ((y0 > y) != (y1 > y)) & (x < x0 + (y - y0) / (y1 - y0) * (x1 - x0))
+    return inside
+
+
+def test_no_two_markers_cover_the_same_and_all_cover_about_as_much():
+    shapes = {symbol: covered(symbol) for symbol in MARKERS}
+    areas = [shape.mean() * 16 for shape in shapes.values()]
+    assert 2 < min(areas) <= max(areas) < 4
+    for a, b in itertools.combinations(MARKERS, 2):
+        alike = (shapes[a] & shapes[b]).sum() / (shapes[a] | shapes[b]).sum()
+        assert alike < 0.94, (a, b)
 
 
 @pytest.mark.parametrize("vision", VISIONS)
@@ -346,7 +379,8 @@ def test_an_unknown_method_gets_a_lasting_look_of_its_own():
 def test_every_marker_has_an_icon_of_its_own_shape():
     names = [*METHOD_STYLE, *{method_style(f"m{at}").symbol: f"m{at}" for at in range(50)}.values()]
     shapes = {method_style(name).symbol: mark(name).replace(method_style(name).colour, "") for name in names}
-    assert len(set(shapes.values())) == len(shapes) == 10
+    assert set(shapes) == set(MARKERS)
+    assert len(set(shapes.values())) == len(shapes)
 
 
 @pytest.mark.parametrize("name", THEMES)

@@ -125,7 +125,7 @@ function mark(context, view, style, member, [x, y], size) {
     context.strokeStyle = view.look.text;
     context.stroke();
   }
-  marker(context, style.symbol, x, y, size);
+  marker(context, style.corners, x, y, size);
   context.globalAlpha = view.isDimmed(member.row) ? 0.4 : 1;
   context.fillStyle = style.colour;
   context.fill();

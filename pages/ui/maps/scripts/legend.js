@@ -93,7 +93,7 @@ function symbol(view, style) {
   context.scale(2, 2);
   context.fillStyle = style.colour;
   context.strokeStyle = view.look.outline;
-  marker(context, style.symbol, side / 2, side / 2, 5.5);
+  marker(context, style.corners, side / 2, side / 2, 5.5);
   context.fill();
   context.stroke();
   return canvas;

@@ -25,21 +25,12 @@ export function draw(context, view, panels) {
   }
 }
 
-export function marker(context, symbol, x, y, r) {
+// corners: [x, y] each, in units of the radius; none: a circle.
+export function marker(context, corners, x, y, r) {
   context.beginPath();
-  const corners = { square: [4, 45, 1.2], diamond: [4, 0, 1.3], "triangle-up": [3, 0, 1.3], "triangle-down": [3, 180, 1.3], pentagon: [5, 0, 1.1], hexagon: [6, 0, 1.1] }[symbol];
-  if (corners) polygon(context, x, y, corners[0], corners[1], () => r * corners[2]);
-  else if (symbol === "star") polygon(context, x, y, 10, 0, (i) => (i % 2 ? 0.62 : 1.55) * r);
-  else if (symbol === "cross" || symbol === "x") polygon(context, x, y, 12, symbol === "x" ? 30 : -15, (i) => [1.2, 1.2, 0.55][i % 3] * r);
-  else context.arc(x, y, r, 0, 2 * Math.PI);
+  for (const corner of corners) context.lineTo(x + r * corner[0], y + r * corner[1]);
+  if (!corners.length) context.arc(x, y, r, 0, 2 * Math.PI);
   context.closePath();
-}
-
-function polygon(context, x, y, corners, turn, radius) {
-  for (let i = 0; i < corners; i++) {
-    const angle = (turn / 180 + (2 * i) / corners - 0.5) * Math.PI;
-    context.lineTo(x + radius(i) * Math.cos(angle), y + radius(i) * Math.sin(angle));
-  }
 }
 
 function picks(context, view, panel, framed) {
@@ -52,7 +43,7 @@ function picks(context, view, panel, framed) {
     const [x, y] = panel.toScreen(row);
     if (!inside(panel, x, y, 12)) return;
     context.globalAlpha = view.isDimmed(row) ? 0.3 : 1;
-    marker(context, style.symbol, x, y, radius);
+    marker(context, style.corners, x, y, radius);
     context.fill();
     if (radius < FAINT_RIM) context.globalAlpha *= 0.6; // a full one would be most of the mark
     context.stroke();

@@ -22,7 +22,7 @@ export function signs(context, one, { panel, look, font, rank, under }) {
   context.fillStyle = style.colour;
   context.strokeStyle = look.outline;
   context.lineWidth = 0.8;
-  marker(context, style.symbol, x, y, 4);
+  marker(context, style.corners, x, y, 4);
   context.fill();
   context.stroke();
   context.fillStyle = look.text;
