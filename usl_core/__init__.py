@@ -43,6 +43,7 @@ _HOMES = {
     "project": "projection.project",
     "trustworthiness": "projection.trust",
     "compare": "evaluation.comparison",
+    "evaluate": "evaluation.evaluate",
     "score_selection": "evaluation.metrics",
     "overlap": "evaluation.metrics",
     "export_picks": "export.formats",
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from .encoders.registry import default_encoder, encoder_cards
     from .errors import Cancelled, UslError
     from .evaluation.comparison import compare
+    from .evaluation.evaluate import evaluate
     from .evaluation.metrics import overlap, score_selection
     from .export.formats import export_formats, export_picks
     from .export.picked import Guess
