@@ -40,6 +40,7 @@ ROOMS = (
     *(
         "uslt",
         "pretrain",
+        "fixmatch",
         "selection",
         "evaluation",
         "explain",

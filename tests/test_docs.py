@@ -33,7 +33,11 @@ FOLDER = "photos"  # what the pages call the reader's own images
 ELSEWHERE = {"build", "mypy", "pip", "playwright", "pytest", "ruff", "streamlit", "venv"}  # modules that are run and not ours
 OF_OTHERS = {"--help", "--server.address"}  # options of every parser, and of Streamlit
 ONLY_PARSED = ("torchvision:", "cifar10")  # in a command: weights or images that are not here
-CUT = {"train-uslt": ("--epochs", "3"), "pretrain": ("--epochs", "1", "--batch-size", "16")}  # instead of what takes longer
+CUT = {  # instead of what takes longer
+    "train-uslt": ("--epochs", "3"),
+    "pretrain": ("--epochs", "1", "--batch-size", "16"),
+    "fixmatch": ("--epochs", "1", "--batch-size", "8", "--depth", "10", "--width", "1"),
+}
 FILLED_IN = {"M": "40"}  # for a capital letter in a command
 
 _LINK = re.compile(r"\]\(\s*([^)\s]+)[^)]*\)|<(\w+:[^>\s]*)>|^\[[^\]]+\]:\s*(\S+)|\b(?:src|href)=\"([^\"]*)\"", re.M)

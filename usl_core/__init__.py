@@ -38,9 +38,12 @@ _HOMES = {
     "export_finetuned": "uslt.finetune",
     "PretrainParams": "pretrain.params",
     "pretrain_encoder": "pretrain.encoder",
+    "ImageFixMatchParams": "fixmatch.params",
+    "LabelledSet": "fixmatch.image_set",
     "project": "projection.project",
     "trustworthiness": "projection.trust",
     "compare": "evaluation.comparison",
+    "evaluate": "evaluation.evaluate",
     "score_selection": "evaluation.metrics",
     "overlap": "evaluation.metrics",
     "export_picks": "export.formats",
@@ -71,11 +74,14 @@ if TYPE_CHECKING:
     from .encoders.registry import default_encoder, encoder_cards
     from .errors import Cancelled, UslError
     from .evaluation.comparison import compare
+    from .evaluation.evaluate import evaluate
     from .evaluation.metrics import overlap, score_selection
     from .export.formats import export_formats, export_picks
     from .export.picked import Guess
     from .features.encode import encode
     from .features.views import encode_views
+    from .fixmatch.image_set import LabelledSet
+    from .fixmatch.params import ImageFixMatchParams
     from .graph.density import density_peaks, density_percentile, log_density, utility
     from .graph.near_duplicates import find_near_duplicates
     from .graph.neighbors import find_neighbors

@@ -167,3 +167,17 @@ def same_images(neighbors: Any, n: int) -> Neighbors:
     if len(neighbors) != n:
         raise UslError(f"neighbors must belong to the same {n} images but holds {len(neighbors)}")
     return neighbors
+
+
+def each_once(given: Any, name: str) -> list[Any]:
+    """One or more things as a list.
+
+    Raises:
+        UslError: it is no list, is empty, or holds something twice.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UslError(f"{name} must be a list but is {given!r:.80}")
+    items = list(given)
+    if not items or any(item in items[:index] for index, item in enumerate(items)):
+        raise UslError(f"{name} must be one or more, each once, but are {', '.join(map(str, items)) or 'none'}")
+    return items

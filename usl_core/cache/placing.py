@@ -12,6 +12,7 @@ from .contents import PARTIAL, is_scratch
 from .entries import META, Damaged, read_entry
 
 ATTEMPTS = 10  # at what other processes change at the same time
+_LOOKS = 3
 
 
 def stamp_of(folder: Path) -> tuple[int, int] | None:
@@ -23,8 +24,13 @@ def stamp_of(folder: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def is_being_replaced(folder: Path) -> bool:
-    """Whether a writer has taken the old entry away and is about to put the new one there."""
+def is_absent(folder: Path) -> bool:
+    """Whether there is no entry, and no writer who has taken the old one away and is about to put the new one there."""
+    # Two looks are no single moment: the writer may be done between them, and the next one have begun.
+    return all(stamp_of(folder) is None and not _is_being_replaced(folder) for _ in range(_LOOKS))
+
+
+def _is_being_replaced(folder: Path) -> bool:
     return any(is_scratch(path.name) for path in folder.parent.glob(f".{folder.name[:8]}-*-old"))
 
 

@@ -27,7 +27,7 @@ from ..fingerprints import fingerprint
 from . import locks, upkeep
 from .contents import PARTIAL, is_scratch, new_scratch
 from .entries import Damaged, Entry, read_entry, write_entry
-from .placing import ATTEMPTS, clear_away, is_being_replaced, mark_used, replace_folder, stamp_of
+from .placing import ATTEMPTS, clear_away, is_absent, mark_used, replace_folder, stamp_of
 
 __all__ = ["ENV_CACHE_DIR", "FORMAT_VERSION", "Entry", "Shards", "Store", "default_cache_dir", "fingerprint"]
 
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 FORMAT_VERSION = 3
 ENV_CACHE_DIR = "USL_CACHE_DIR"
 _PAUSE = 0.01
+_PATIENCE = 10.0  # seconds, with an entry that others replace all the time
 _POLL_SECONDS = 0.1
 _MARK_SECONDS = 60.0
 
@@ -169,9 +170,12 @@ class Store:
 
     def _load(self, folder: Path, names: Collection[str] | None) -> Entry | None:
         uses, name = locks.uses(self.root), upkeep.use_name(folder, self.root)
-        for _ in range(ATTEMPTS):
+        until = time.monotonic() + _PATIENCE
+        attempts, before = 0, None
+        while attempts < ATTEMPTS and time.monotonic() < until:
             stamp = stamp_of(folder)
-            if stamp is None and not is_being_replaced(folder):
+            attempts, before = (attempts + 1 if stamp == before else 1), stamp
+            if stamp is None and is_absent(folder):
                 return None
             with uses.using(name) as there:
                 try:

@@ -73,7 +73,7 @@ def run_export(options: argparse.Namespace) -> None:
     record = load_run_record(options.record)
     refuse_unwritable(options.out, "--out")
     picked = pick(options, options.folder or recorded_folder(record, options.record), record)
-    back = None if options.labels is None else labels_back(options, picked.features, picked.folder)
+    back = None if options.labels is None else labels_back(options, picked.features.images, picked.folder)
     if back is not None:
         tell_labels(back, options)
     guesses = _guesses(picked, back, options)

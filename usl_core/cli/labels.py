@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UslError
 from ..names import display_name, spelled_out
-from ..types import Features
+from ..types import Features, ImageSet
 from .inputs import cache_dir_of, other_names
 from .output import MAX_LINES, progress_bar
 from .stale import remove_stale
@@ -36,7 +36,7 @@ def add_rename(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def labels_back(options: argparse.Namespace, features: Features, folder: str) -> ReturnedLabels:
+def labels_back(options: argparse.Namespace, images: ImageSet, folder: str) -> ReturnedLabels:
     """The labels of --labels, with classes renamed as --rename says.
 
     Raises:
@@ -47,7 +47,7 @@ def labels_back(options: argparse.Namespace, features: Features, folder: str) ->
     with progress_bar("labels", options) as on_progress:
         return read_labels(
             options.labels,
-            features.images,
+            images,
             rename=options.rename,
             called="--labels",
             folders=other_names(folder),

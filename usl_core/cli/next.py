@@ -63,7 +63,7 @@ def run_next(options: argparse.Namespace) -> None:
     refuse_unwritable(options.out, "--out")
 
     def read(features: Features) -> tuple[RecordedLabels, tuple[int, ...]]:
-        labels = labels_back(options, features, folder)
+        labels = labels_back(options, features.images, folder)
         tell_labels(labels, options)
         write_labels_report(labels, options)
         return RecordedLabels.of(labels, lasting(options.labels)), tuple(labels.labelled.tolist())

@@ -16,6 +16,7 @@ from .cards import run_datasets, run_methods
 from .compare import run_compare
 from .encode import run_encode
 from .export import add_parser as add_export_parser
+from .fixmatch import add_parser as add_fixmatch_parser
 from .inputs import USLT_PRESETS
 from .next import add_parser as add_next_parser
 from .options import (
@@ -171,6 +172,8 @@ def build_parser() -> argparse.ArgumentParser:
     encode.set_defaults(run=run_encode)
 
     add_pretrain(actions.add_parser("pretrain", help="learn features", description=_PRETRAIN_HELP, formatter_class=raw))
+
+    add_fixmatch_parser(actions, raw)
 
     methods = actions.add_parser("methods", help="list the selection methods")
     methods.set_defaults(run=run_methods)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from ..graph.neighbors import find_neighbors
 from ..selection.registry import default_params, runs_as, select
 from ..selection.registry import methods as known_methods
 from ..types import Features, IntArray, Neighbors, Progress, Selection, Views
-from ..validation import same_images, whole_number
+from ..validation import each_once, same_images, whole_number
 from .metrics import METRICS, Scorecard, default_radius, score_selection
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def compare(
     """
     if not isinstance(features, Features):
         raise UslError(f"features must be what encode returns but is a {type(features).__name__}")
-    methods, seeds = _each_once(methods, "methods"), _each_once(seeds, "seeds")
+    methods, seeds = each_once(methods, "methods"), each_once(seeds, "seeds")
     unknown = [method for method in methods if method not in known_methods()]
     if unknown:
         raise UslError(f"methods must be among {', '.join(known_methods())} but hold {unknown[0]!r}")
@@ -177,12 +177,3 @@ def compare(
         scorecards={method: tuple(runs) for method, runs in scorecards.items()},
         near_duplicates=near_duplicates,
     )
-
-
-def _each_once(given: Any, name: str) -> list[Any]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise UslError(f"{name} must be a list but is {given!r:.80}")
-    items = list(given)
-    if not items or any(item in items[:index] for index, item in enumerate(items)):
-        raise UslError(f"{name} must be one or more, each once, but are {', '.join(map(str, items)) or 'none'}")
-    return items

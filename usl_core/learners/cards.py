@@ -45,4 +45,13 @@ CARDS = (
         "linear:learn_linear",
         "Alain, Bengio: Understanding intermediate layers using linear classifier probes, 2016",
     ),
+    LearnerCard(
+        "propagation",
+        "Label propagation",
+        "Labels spread along the graph of nearest neighbours, so that what is not labelled counts as well.",
+        "propagation:learn_propagation",
+        "Zhou et al.: Learning with local and global consistency, NeurIPS 2003; Iscen et al., CVPR 2019",
+        "PropagationParams",
+        uses_neighbors=True,
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class LearningTask:
     def asked(self) -> FloatArray:
         """(t, d) unit rows that probabilities are wanted for."""
         return self.values if self.targets is None else self.targets
+
+    def about(self, targets: FloatArray) -> LearningTask:
+        """The same task, asked about other images: (t, d) unit rows."""
+        return replace(self, targets=targets)
 
 
 Learner = Callable[[LearningTask, object], FloatArray]

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from usl_core.cache import placing
 from usl_core.cache import store as store_module
-from usl_core.cache.entries import COPIED_BYTES
+from usl_core.cache.contents import new_scratch
+from usl_core.cache.entries import COPIED_BYTES, META, Damaged
 from usl_core.cache.store import Store, default_cache_dir, fingerprint
 from usl_core.errors import UslError
 
@@ -368,6 +370,50 @@ def test_an_entry_that_is_replaced_all_the_time_is_never_missed(store):
     finally:
         stop.set()
         writer.join()
+
+
+def test_an_entry_that_is_put_back_between_two_looks_is_not_missed(store, monkeypatch):
+    store.save("kind", KEY, ARRAYS)
+    away = _folder(store).with_name("away")
+    looks: list[bool] = []
+    _folder(store).rename(away)
+
+    def put_back_first(folder: Path) -> bool:
+        if not looks:
+            away.rename(folder)
+        looks.append(True)
+        return False
+
+    monkeypatch.setattr(placing, "_is_being_replaced", put_back_first)
+    assert store.load("kind", KEY) is not None
+    assert looks
+
+
+def test_a_reader_does_not_give_up_while_others_get_on(store, monkeypatch):
+    store.save("kind", KEY, ARRAYS)
+    real, reads = store_module.read_entry, []
+
+    def replaced_while_it_is_read(folder: Path, *args: Any, **kwargs: Any) -> Any:
+        reads.append(folder)
+        if len(reads) > 3 * placing.ATTEMPTS:
+            return real(folder, *args, **kwargs)
+        (folder / META).rename(folder / "old")
+        (folder / META).write_bytes((folder / "old").read_bytes())
+        raise Damaged("half of it is another one's")
+
+    monkeypatch.setattr(store_module, "read_entry", replaced_while_it_is_read)
+    assert store.load("kind", KEY) is not None
+    assert len(reads) == 3 * placing.ATTEMPTS + 1
+
+
+def test_what_a_writer_left_half_replaced_is_soon_given_up(store, monkeypatch):
+    store.save("kind", KEY, ARRAYS)
+    scratch = new_scratch(_folder(store).parent, KEY)
+    _folder(store).rename(scratch.with_name(f"{scratch.name}-old"))
+    pauses: list[float] = []
+    monkeypatch.setattr(store_module.time, "sleep", pauses.append)
+    assert store.load("kind", KEY) is None
+    assert len(pauses) <= placing.ATTEMPTS
 
 
 # ---------------------------------------------------------------- writing
