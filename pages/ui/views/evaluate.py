@@ -25,7 +25,6 @@ from . import evaluate_settings
 if TYPE_CHECKING:
     import pandas
 
-_READ = "evaluate-read"  # what was read of the evaluation that this session looked at last
 FEWEST = 20
 """Images that have to have a label on Review: with fewer, next to nothing is left to test on."""
 
@@ -124,11 +123,7 @@ class Asked:
 
     def known(self) -> pandas.DataFrame:
         """The runs that are in the cache, see `usl.evaluate`."""
-        key, already = st.session_state.get(_READ, ("", {}))
-        if key != self.key:
-            already = {}
-        st.session_state[_READ] = (self.key, already)
-        return evaluation_of(self.made, **self.settings).known(already)
+        return evaluation_of(self.made, **self.settings).known()
 
 
 def run(asked: Asked, frame: pandas.DataFrame) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from usl_core.errors import UslError
+from usl_core.evaluation.evaluate import BUDGETS, LEARNERS, METHODS
 from usl_core.evaluation.metrics import Metric
 from usl_core.figures.palette import method_style
 from usl_core.learners.registry import learner_cards
@@ -16,9 +17,6 @@ from usl_core.selection.registry import params_document
 from ..sidebar.controls import METHOD_OF
 from ..state import Choices, Key
 
-DEFAULT_METHODS = ("random", "kmeans-center", "usl", "stratified")
-DEFAULT_LEARNERS = ("1-nn", "linear")
-USUAL_BUDGETS = (10, 20, 40, 100)
 N_SEEDS, MOST_SEEDS, MOST_BUDGETS = 10, 50, 12
 METRICS = {
     metric.title: metric
@@ -62,7 +60,7 @@ def params_told(choices: Choices, methods: Sequence[str]) -> dict[str, dict[str,
 def methods() -> list[str]:
     """Whose picks are evaluated; USL-T, which would train for each budget and seed, is not offered."""
     options = [label for label, name in METHOD_OF.items() if name != _TRAINED]
-    default = [method_style(name).label for name in DEFAULT_METHODS if name in METHOD_OF.values()]
+    default = [method_style(name).label for name in METHODS if name in METHOD_OF.values()]
     chosen = st.pills(
         "Methods",
         options,
@@ -83,7 +81,7 @@ def learners() -> list[str]:
         "Learners",
         options,
         selection_mode="multi",
-        default=[name for name in DEFAULT_LEARNERS if name in options],
+        default=[name for name in LEARNERS if name in options],
         key=Key.LEARNERS,
         bind="query-params",
         help="What is fitted to the picks. The order of the methods depends on it, so look at two.\n\n"
@@ -138,8 +136,8 @@ def budgets(n: int) -> list[int]:
 
 
 def usual_budgets(n: int) -> list[int]:
-    """Those of `USUAL_BUDGETS` that leave half of the images to test on, or else a quarter and half of them."""
-    fitting = [budget for budget in USUAL_BUDGETS if budget <= n // 2]
+    """Those of `BUDGETS` that leave half of the images to test on, or else a quarter and half of them."""
+    fitting = [budget for budget in BUDGETS if budget <= n // 2]
     return fitting if len(fitting) > 1 else sorted({max(n // 4, 1), max(n // 2, 1)})
 
 
