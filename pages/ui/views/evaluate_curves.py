@@ -13,6 +13,7 @@ from usl_core.evaluation.metrics import Metric
 from usl_core.evaluation.statistics import labels_needed, paired_differences
 from usl_core.figures.budgets import Point, budget_curves
 from usl_core.figures.palette import method_style
+from usl_core.learners.registry import learner_cards
 from usl_core.selection.registry import method_cards
 
 from .. import state
@@ -55,8 +56,14 @@ def curves(asked: Asked, frame: pandas.DataFrame, metric: Metric) -> None:
     tested = f"{n_tested.min():,}" if n_tested.min() == n_tested.max() else f"{n_tested.min():,} to {n_tested.max():,}"
     st.caption(
         f"{metric.help} Lines: mean over {number_of(int(means.n_seeds.max()), 'seed')}. Bands: 95 % interval of the mean "
-        f"(Student's t). Tested on {tested} images."
+        f"(Student's t). Tested on {tested} images.{_without_views(asked.learners)}"
     )
+
+
+def _without_views(learners: Sequence[str]) -> str:
+    """That learners which train on augmented views get none here."""
+    titles = [card.title for card in learner_cards() if card.uses_views and card.name in learners]
+    return f" {' and '.join(titles)}: with noise on the features, in place of augmented views of the images." if titles else ""
 
 
 def chart_config(name: str) -> dict[str, Any]:
@@ -173,4 +180,4 @@ def _labels(row: Any, budgets: Sequence[int]) -> tables.Cell:
     low = "" if math.isnan(row.low) else f"{row.low:,.0f}"
     high = f"more than {budgets[-1]:,}" if math.isnan(row.high) else f"{row.high:,.0f}"
     text = f"{budgets[0]:,} or fewer" if row.budget <= budgets[0] else f"{row.budget:,.0f}"
-    return tables.Cell(text=text, small=f"{low} to {high}" if low else "")
+    return tables.Cell(text=text, small=f"{low} to {high}" if low and low != high else "")

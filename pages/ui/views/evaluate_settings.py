@@ -24,7 +24,7 @@ METRICS = {
         Metric(
             "accuracy",
             "Accuracy",
-            "Share of the tested images, which are all that were not picked, whose class the learner finds.",
+            "Share of the tested images whose class the learner finds: of all that were not picked and are no copies of picks.",
             "higher",
             1,
             percent=True,
@@ -130,7 +130,8 @@ def budgets(n: int) -> list[int]:
         max_chars=120,
         placeholder=shown,
         width=220,
-        help=f"Numbers of labels, separated by commas: up to {MOST_BUDGETS} between 1 and {n - 1:,}. Empty: {shown}.",
+        help=f"Numbers of labels, separated by commas: up to {MOST_BUDGETS} between 1 and {n - 1:,}. Empty: {shown}. "
+        "Budget m and seed of the sidebar play no part here.",
     )
     return read_budgets(typed, n) if typed and typed.strip() else usual
 
