@@ -290,6 +290,7 @@ def test_without_labels_it_says_what_is_missing(app, known, unlabelled):
     app.open("evaluate", data=name).fine()
     assert "classes of these images are unknown" in app.plain
     assert f"from {FEWEST} images" in app.plain
+    assert "No image has one yet" in app.plain
     assert "Coverage" in app.plain
     assert "Nearest-pick accuracy" not in app.plain
     assert "What others found" in sections(app)

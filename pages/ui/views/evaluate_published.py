@@ -17,8 +17,8 @@ from ..parts import charts, tables
 def show() -> None:
     """Charts of the image sets that several numbers are known of, and all of them as a table."""
     st.caption(
-        "Not comparable one to one with the curves above: other images, encoders that learned from them, and semi-supervised "
-        "learners that train a network on all images. What can be compared is who comes before whom, and even that changes "
+        "Not comparable one to one with curves of these images: other data, encoders that learned from them, and "
+        "semi-supervised learners that train a network on all images. What can be compared is who comes before whom, and even that changes "
         "with the learner. Hollow markers are other people's numbers."
     )
     sets = [name for name in dict.fromkeys(one.data for one in PUBLISHED) if _several(name)]

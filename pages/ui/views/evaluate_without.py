@@ -19,10 +19,11 @@ def show(truth: Truth) -> None:
         truth: the labels that there are, too few.
     """
     n_classes = len(set(truth.labels.tolist()))
+    classes = "one class" if n_classes == 1 else f"{n_classes} classes"
+    there = f"So far: {number_of(len(truth), 'image')} of {classes}" if len(truth) else "No image has one yet"
     st.info(
-        "The classes of these images are unknown, and whether picks help is measured by classifying the others. "
-        f"{number_of(len(truth), 'image')} {'has' if len(truth) == 1 else 'have'} a class on Review, "
-        f"{n_classes} different; from {FEWEST} images of two classes on, methods are evaluated on those.",
+        "The classes of these images are unknown, and whether picks help is measured by classifying the others. Classes that "
+        f"are given on Review serve as well, from {FEWEST} images of two classes on. {there}.",
         icon=":material/info:",
     )
     st.page_link(nav.pages()["review"], label="Label picks on the page Review", icon=":material/arrow_forward:")
