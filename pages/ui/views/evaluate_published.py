@@ -17,9 +17,9 @@ from ..parts import charts, tables
 def show() -> None:
     """Charts of the image sets that several numbers are known of, and all of them as a table."""
     st.caption(
-        "Not comparable one to one with curves of these images: other data, encoders that learned from them, and "
-        "semi-supervised learners that train a network on all images. What can be compared is who comes before whom, and even that changes "
-        "with the learner. Hollow markers are other people's numbers."
+        "Not comparable one to one with curves of these images: other data, encoders that learned from them, and learners "
+        "(semi-supervised ones) that train a network on all images. What can be compared is who comes before whom, and even "
+        "that changes with the learner. Hollow markers are other people's numbers."
     )
     sets = [name for name in dict.fromkeys(one.data for one in PUBLISHED) if _several(name)]
     for place, name in zip(st.columns(len(sets), gap="medium"), sets, strict=True):
