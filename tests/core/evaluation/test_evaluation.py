@@ -251,7 +251,7 @@ def test_a_cell_that_fails_in_a_process_says_which(features, tmp_path, monkeypat
     monkeypatch.setattr(workers, "_ALONE_SECONDS", 0.0)
     labels = np.zeros(len(features), dtype=int)
     asked = evaluation(features, labels, ["random"], [5], [0, 1], ["1-nn"], near_duplicates=2.0, cache_dir=tmp_path)
-    with pytest.raises(UslError, match=r"^random, m = 5, seed [01]: near_duplicates must be"):
+    with pytest.raises(UslError, match=r"^random, m = 5, seed [01]: near_duplicates .cosine. must be in"):
         asked.run(n_workers=2)
 
 
