@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import cached, errors, picked, state, text
 from pages.ui.parts import charts, data_set, downloads, first_ranks, gallery, header, lasso, pinned, scores, umap_job
 from pages.ui.review import bulk
-from pages.ui.sidebar import controls
+from pages.ui.sidebar import controls, method_settings
 from pages.ui.views import training
 from usl_core.figures.palette import method_style
 
@@ -21,11 +21,12 @@ with errors.shown(way_out=True):
         wanted = controls.map_method()
         r = first_ranks.first(choices.budget)
         by_score = "usl" in methods and first_ranks.order() == first_ranks.SCORE
+    choices = method_settings.section(choices, methods)
     drawn = umap_job.drawn(choices, made) if wanted == "umap" else made.pca
     with head:
         header.show(header.facts_of(title, made, drawn))
     if not methods:
-        st.info("Choose two to four methods above.", icon=":material/info:")
+        st.info("Choose two methods or more above.", icon=":material/info:")
         st.stop()
     if len(methods) == 1:
         st.caption(":material/info: Choose a second method to compare with.")

@@ -19,7 +19,7 @@ from pages.ui.review import (
     session_file,
     why_panel,
 )
-from pages.ui.sidebar import controls
+from pages.ui.sidebar import controls, method_settings
 from usl_core.figures.palette import method_style
 
 choices = state.choices()
@@ -35,6 +35,7 @@ with errors.shown(way_out=True):
         method = controls.method_to_review(next_round.offered(review.timeline and review.session, images.labels is not None))
         wanted = controls.map_method()
         by_score = method == "usl" and first_ranks.order() == first_ranks.SCORE
+    choices = method_settings.section(choices, [method])
     if review.is_untouched and (review.timeline is None or picks.differences(review.session, made, choices, method)):
         picks.begin(review, title, made, choices, method)
     drawn = umap_job.drawn(choices, made) if wanted == "umap" else made.pca

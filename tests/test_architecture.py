@@ -32,6 +32,7 @@ SELECTION_SHARED = {
     "recursion",
     "regularizer",
     "second_round",
+    "settings",
     "usl_params",
 }  # not selectors: what several of them may use
 ROOMS = (

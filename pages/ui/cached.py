@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import usl_core as usl
@@ -114,11 +116,11 @@ def _select(
     method: str,
     budget: int,
     seed: int,
-    params: UslParams | None,
+    params: Any,
     near_duplicates: float | None,
 ) -> Selection:
     found = None
-    if params is not None:
+    if isinstance(params, UslParams):
         found = _clusters(fingerprint, _made, budget, seed, params.kmeans_init, params.kmeans_iterations)
     return usl.select(
         _made.features,
@@ -140,7 +142,7 @@ def _score(
     method: str,
     budget: int,
     seed: int,
-    params: UslParams | None,
+    params: Any,
     near_duplicates: float | None,
     n_neighbors: int,
 ) -> Scorecard:
@@ -319,13 +321,13 @@ def may_be_picked(made: Prepared, record: TrainingRecord, near_duplicates: float
 
 def selection(made: Prepared, choices: Choices, method: str) -> Selection:
     """The picks of one method that needs no training."""
-    asked = (made.features.fingerprint, made, method, choices.budget, choices.seed, _params(choices, method))
+    asked = (made.features.fingerprint, made, method, choices.budget, choices.seed, choices.of(method))
     return _select(*asked, choices.near_duplicates)
 
 
 def scorecard(made: Prepared, choices: Choices, method: str) -> Scorecard:
     """The numbers of one method's picks; density and radius are taken at the k of the slider for every method."""
-    asked = (made.features.fingerprint, made, method, choices.budget, choices.seed, _params(choices, method))
+    asked = (made.features.fingerprint, made, method, choices.budget, choices.seed, choices.of(method))
     return _score(*asked, choices.near_duplicates, choices.params.n_neighbors)
 
 
@@ -337,10 +339,6 @@ def selections(made: Prepared, choices: Choices, methods: list[str], trained: Se
 def scorecards(made: Prepared, choices: Choices, methods: list[str], trained: Scorecard | None) -> dict[str, Scorecard]:
     """Numbers by method; `trained` are those of USL-T."""
     return {m: trained if m == "usl-t" and trained else scorecard(made, choices, m) for m in methods}
-
-
-def _params(choices: Choices, method: str) -> UslParams | None:
-    return choices.params if method == "usl" else None
 
 
 def density_percentiles(made: Prepared, n_neighbors: int) -> np.ndarray:

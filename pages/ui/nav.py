@@ -26,6 +26,7 @@ _PAGES = {
     "diversity": _Page("Diversity", "hub", "What does the regulariser do?"),
     "uslt": _Page("USL-T", "model_training", "How does learning select?"),
     "review": _Page("Review", "rate_review", "Is this pick worth its label?"),
+    "evaluate": _Page("Evaluate", "query_stats", "Does it help?"),
 }
 """By the name of the file and in the address."""
 

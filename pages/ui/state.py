@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from urllib.parse import quote
@@ -60,6 +60,16 @@ class Key:
     EXPORT = "export"
     REVIEWED = "method"
     REVIEW_COLOUR = "by"
+    EVALUATED = "rivals"
+    LEARNERS = "learners"
+    BUDGETS = "budgets"
+    N_SEEDS = "seeds"
+    METRIC = "metric"
+    LEARNER = "learner"
+    RIVAL = "against"
+    AT_BUDGET = "at"
+    TARGET = "target"
+    PICTURE = "picture"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,7 @@ class Choices:
         uslt: of USL-T.
         umap: of the map.
         near_duplicates: the cosine from which on at most one of images that are alike may be picked; None: they all may.
+        others: parameter objects of other methods, by name, as far as a page has shown their controls.
     """
 
     data: str
@@ -85,6 +96,12 @@ class Choices:
     uslt: UsltParams
     umap: UmapParams
     near_duplicates: float | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, method: str) -> Any:
+        """The parameter object of a method; None where it has none, or where nobody has changed its defaults."""
+        own = {"usl": self.params, "usl-t": self.uslt}
+        return own[method] if method in own else self.others.get(method)
 
 
 _CHOICES = "choices"

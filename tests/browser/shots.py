@@ -14,7 +14,10 @@ from . import helpers
 from .server import ROOT, fresh_browser, running_app, settle
 
 WIDTHS = (1440, 420)
-_WITH_MAPS = ("compare", "compare-class", "compare-pinned", "compare-folder", "density", "diversity", "uslt-trained", "review")
+_WITH_MAPS = (
+    *("compare", "compare-class", "compare-pinned", "compare-folder", "density", "diversity", "uslt-trained", "review"),
+    "evaluate",
+)
 
 
 def main() -> None:
@@ -99,6 +102,15 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
         for key in ("a", "x", "a", "p", "ArrowRight"):
             page.keyboard.press(key)
 
+    def evaluate() -> None:
+        page.goto(f"{address}/evaluate?data=shapes&seeds=5")
+        start, done = page.locator(".st-key-start-evaluate button:visible"), page.get_by_text("What they pick")
+        start.or_(done).first.wait_for()
+        settle(page)
+        if start.count():
+            start.first.click()
+        done.wait_for(timeout=300_000)
+
     return {
         "home": lambda: page.goto(address),
         "data": lambda: page.goto(f"{address}/data?data=shapes"),
@@ -116,6 +128,7 @@ def _states(page: Page, address: str, root: Path) -> dict[str, Callable[[], obje
         "uslt-collapsed": lambda: train("?views=0&talpha=0&t=1"),
         "compare-uslt": lambda: page.goto(f"{address}/compare?methods=Random&methods=Stratified&methods=USL&methods=USL-T"),
         "review": review,
+        "evaluate": evaluate,
         "compare-unknown": lambda: page.goto(f"{address}/compare?data=nothing"),
         "data-folder": open_folder,
         "data-folder-encoded": encode,

@@ -64,6 +64,7 @@ def test_every_page_is_there_when_its_link_is_the_first_request(browser: Browser
         "/diversity": "What does the regulariser do?",
         "/uslt": "How does learning",
         "/review": "Is this pick worth its label?",
+        "/evaluate": "Does it help?",
     }
     for path, heading in links.items():
         with running_app(USL_DATA_ROOTS=str(root)) as fresh:

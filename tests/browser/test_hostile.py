@@ -115,7 +115,7 @@ def assert_inert(page: Page) -> None:
     assert page.locator("[data-testid=stException]").count() == 0
 
 
-PAGES = ("", "data", "compare", "density", "diversity", "uslt", "review")
+PAGES = ("", "data", "compare", "density", "diversity", "uslt", "review", "evaluate")
 LINES = (
     "... http://evil.example/login",
     "www.evil.example",

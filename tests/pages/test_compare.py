@@ -18,8 +18,10 @@ import usl_core as usl
 from pages.ui import cached
 from pages.ui.jobs import work
 from pages.ui.jobs.pool import pool
+from pages.ui.maps.content import MAX_PANELS
 from pages.ui.parts import scores
 from pages.ui.server import routes
+from pages.ui.sidebar import controls
 from pages.ui.sidebar.controls import METHOD_OF
 from usl_core.evaluation.metrics import METRICS
 from usl_core.export.command_text import compare_command, select_command
@@ -243,16 +245,24 @@ def test_relative_lambda_says_what_it_comes_to(app, digits):
     assert f"λ is {weight:.3g} in absolute terms" in app.text
 
 
-def test_two_to_four_methods(app):
-    open_compare(app, methods=list(METHOD_OF)).fine()
+def test_more_methods_than_panels(app, monkeypatch):
+    monkeypatch.setattr(controls, "MAX_PANELS", 2)
+    open_compare(app, methods=["Random", "Stratified", "USL"]).fine()
+    assert len(app.maps()["panels"]) == 2
+    assert "The first 2 of these 3 are shown" in app.plain
+
+
+def test_two_methods_or_more(app):
+    most = list(METHOD_OF)[:MAX_PANELS]
+    open_compare(app, methods=most).fine()
     galleries = [found for found in app.components() if str(found.get("title", "")).startswith("Picks of")]
-    assert len(galleries) == len(METHOD_OF) - 1, "USL-T has yet to be trained"
+    assert len(galleries) == len(most) - 1, "USL-T has yet to be trained"
     app.widget("button_group", "methods").set_value(["USL"]).run()
     app.fine()
     assert "Choose a second method" in app.text
     app.widget("button_group", "methods").set_value([]).run()
     app.fine()
-    assert "Choose two to four methods" in app.text
+    assert "Choose two methods or more" in app.text
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,22 @@ def compare_command(
     return _line([*words, *_settings(params), "--map", map_method, *_flat(drawn_with), "--report", "report"])
 
 
+def evaluate_command(
+    source: str,
+    methods: Sequence[str],
+    budgets: Sequence[int],
+    n_seeds: int,
+    learners: Sequence[str],
+    encoder: str,
+    params: Mapping[str, Any],
+    near_duplicates: float | None = None,
+) -> str:
+    """The command that evaluates the same; arguments as for `compare_command`, and the seeds are 0 to n_seeds - 1."""
+    words = ["evaluate", *_folder(source), "--methods", ",".join(methods), "--budgets", ",".join(map(str, budgets))]
+    words += ["--seeds", str(n_seeds), "--learners", ",".join(learners), *_encoder(source, encoder)]
+    return _line([*words, *_near_duplicates(near_duplicates), *_settings(params), "--out", "evaluation"])
+
+
 def _line(words: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "usl_core", *words])
 

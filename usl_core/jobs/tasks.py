@@ -17,6 +17,7 @@ from ..pipeline.artefacts import load_or_draw_map
 from ..pipeline.prepared import Prepared, find_images, known_images, known_umap, load_prepared, prepare
 from ..projection.params import UmapParams
 from ..types import ImageSet, Progress, Views
+from .evaluate_task import evaluate_methods
 from .export_task import write_export
 from .review_tasks import count_over_seeds, flag_picks
 
@@ -353,4 +354,5 @@ TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "add-weights": add_weights_file,
     "dataset": fetch_dataset,
     "experiment": run_one_experiment,
+    "evaluate": evaluate_methods,
 }

@@ -15,9 +15,8 @@ from usl_core.figures.palette import method_style
 from usl_core.images.subsets import source_parts
 from usl_core.pipeline.prepared import Prepared
 from usl_core.projection.params import UmapParams
-from usl_core.selection.usl_params import UslParams
+from usl_core.selection.registry import params_document
 from usl_core.types import Selection
-from usl_core.uslt.params import UsltParams
 
 from ..access import sources
 from ..addresses import file_url
@@ -120,7 +119,7 @@ def _report(choices: Choices, made: Prepared, selections: Mapping[str, Selection
         "encoder": choices.encoder,
         "methods": list(selections),
         "budget": choices.budget,
-        "params": {method: asdict(params) for method, params in _params(selections).items()},
+        "params": {method: params_document(params) for method, params in _params(selections).items()},
         "seed": choices.seed,
         "near_duplicates": choices.near_duplicates,
         "map_method": map_method,
@@ -158,7 +157,7 @@ def _compare_command(
     )
 
 
-def _params(selections: Mapping[str, Selection]) -> dict[str, UslParams | UsltParams]:
+def _params(selections: Mapping[str, Selection]) -> dict[str, Any]:
     """What the picks on screen were made with; of USL-T the sidebar may say something else by now."""
     return {method: picked.params for method, picked in selections.items() if picked.params is not None}
 

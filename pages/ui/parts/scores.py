@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import streamlit as st
 from usl_core.cache.store import fingerprint
 from usl_core.evaluation.metrics import METRICS, Metric, Scorecard, expected_overlap, overlap
 from usl_core.pipeline.prepared import Prepared
-from usl_core.selection.registry import method_cards
+from usl_core.selection.registry import method_cards, params_document
 from usl_core.types import Selection
 
 from ..jobs import work
@@ -79,12 +78,13 @@ def pick_shares(choices: Choices, made: Prepared, methods: Iterable[str]) -> dic
 
 def _job(choices: Choices, made: Prepared, methods: Iterable[str]) -> tuple[str, dict[str, Any]]:
     """Key and arguments."""
+    methods = [method for method in methods if method != "usl-t"]
     arguments = {
         "source": made.source,
         "encoder": choices.encoder,
-        "methods": [method for method in methods if method != "usl-t"],
+        "methods": methods,
         "budget": choices.budget,
-        "params": {"usl": asdict(choices.params)},
+        "params": {method: params_document(params) for method in methods if (params := choices.of(method)) is not None},
         "n_seeds": N_SEEDS,
         "near_duplicates": choices.near_duplicates,
     }

@@ -17,7 +17,8 @@ class Cell:
         small: in small print under it.
         help: for who points at it.
         sign: behind it, for those who see it.
-        is_best: of its row.
+        is_best: of its row or column.
+        is_faint: what stands in small print says little.
     """
 
     text: str
@@ -25,6 +26,7 @@ class Cell:
     help: str = ""
     sign: str = ""
     is_best: bool = False
+    is_faint: bool = False
 
 
 def rows(titles: Sequence[str], lines: Iterable[Sequence[object]], *, words: bool = False, label: str = "") -> None:

@@ -67,7 +67,7 @@ def _begin(opened: Opened, made: Prepared, choices: Choices, method: str, budget
             session,
             made.features,
             method=method,
-            params=choices.params if method == "usl" else None,
+            params=choices.of(method),
             seed=choices.seed,
             budget=budget,
             near_duplicates=choices.near_duplicates,

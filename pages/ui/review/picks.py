@@ -15,7 +15,7 @@ from usl_core.pipeline.prepared import Prepared
 from usl_core.review import rounds
 from usl_core.review.pool import Pool, pool_of, runners_up
 from usl_core.review.session import Call, Session, Slot, row_by_path
-from usl_core.selection.usl_params import UslParams
+from usl_core.selection.registry import default_params
 from usl_core.types import ImageSet, Selection
 
 from .. import cached
@@ -96,7 +96,9 @@ def differences(session: Session, made: Prepared, choices: Choices, method: str)
         ("one of near-duplicates", *alike),
     ]
     if method == call.method and params is not None and params != call.params:
-        pairs += [(f"{name} of USL", str(now), str(then)) for name, now, then in _unlike(params, call.params)]
+        pairs += [
+            (f"{name} of {method_style(method).label}", str(now), str(then)) for name, now, then in _unlike(params, call.params)
+        ]
     return [f"{what} {now}, not {then}" for what, now, then in pairs if now != then]
 
 
@@ -113,7 +115,7 @@ def asked(session: Session) -> dict[str, Any]:
         "encoder": session.encoder,
         "budget": call.budget,
         "seed": call.seed,
-        "params": call.params if isinstance(call.params, UslParams) else None,
+        "params": call.params,
         "near_duplicates": call.near_duplicates,
     }
 
@@ -123,8 +125,8 @@ def _unlike(now: Any, then: Any) -> list[tuple[str, Any, Any]]:
     return [(name, getattr(now, name), getattr(then, name)) for name in names if getattr(now, name) != getattr(then, name)]
 
 
-def _params(choices: Choices, method: str) -> UslParams | None:
-    return choices.params if method == "usl" else None
+def _params(choices: Choices, method: str) -> Any:
+    return choices.of(method) or default_params(method)
 
 
 def shown(session: Session, its_pool: Pool, images: ImageSet, r: int, *, by_score: bool) -> list[tuple[int, Slot]]:

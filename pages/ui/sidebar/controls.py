@@ -18,9 +18,10 @@ from usl_core.selection.usl_params import UslParams
 
 from .. import cached, errors, state
 from ..access import looking, sources
+from ..maps.content import MAX_PANELS
 from ..state import Choices, ColourBy, Key, MapMethod
 from ..text import plain
-from . import controls_uslt, knobs, map_settings, near_duplicates
+from . import controls_uslt, knobs, map_settings, method_settings, near_duplicates
 from .knobs import STYLE
 
 METHOD_OF = {method_style(name).label: name for name in methods()}
@@ -90,7 +91,15 @@ def sidebar() -> Choices:
         uslt = controls_uslt.section(n, params)
         umap = map_settings.section()
     return Choices(
-        data=name, encoder=encoder, budget=budget, seed=seed, params=params, uslt=uslt, umap=umap, near_duplicates=alike
+        data=name,
+        encoder=encoder,
+        budget=budget,
+        seed=seed,
+        params=params,
+        uslt=uslt,
+        umap=umap,
+        near_duplicates=alike,
+        others=method_settings.remembered(),
     )
 
 
@@ -169,7 +178,7 @@ def _as_choices(preset: UslParams) -> dict[str, Any]:
 
 
 def methods_to_compare(has_labels: bool) -> list[str]:
-    """Two to four methods; under the names that they run as."""
+    """Two methods or more; under the names that they run as."""
     options = list(dict.fromkeys(method_style(runs_as(name, has_labels)).label for name in METHOD_OF.values()))
     default = list(dict.fromkeys(method_style(runs_as(name, has_labels)).label for name in state.DEFAULT_METHODS))
     chosen = st.pills(
@@ -179,9 +188,12 @@ def methods_to_compare(has_labels: bool) -> list[str]:
         default=default,
         key=Key.METHODS,
         bind="query-params",
-        help="Two to four methods, side by side at the same budget on the same images.",
+        help=f"Two to {MAX_PANELS} methods, side by side at the same budget on the same images.",
     )
-    return [METHOD_OF[label] for label in options if label in chosen]
+    methods = [METHOD_OF[label] for label in options if label in chosen]
+    if len(methods) > MAX_PANELS:
+        st.caption(f":material/info: The first {MAX_PANELS} of these {len(methods)} are shown.")
+    return methods[:MAX_PANELS]
 
 
 def colour_by(has_classes: bool) -> ColourBy:
@@ -215,9 +227,7 @@ def map_method() -> MapMethod:
     return "pca" if chosen == "PCA" else "umap"
 
 
-def set_back(
-    *, method: str, encoder: str, budget: int, seed: int, params: UslParams | None, near_duplicates: float | None
-) -> None:
+def set_back(*, method: str, encoder: str, budget: int, seed: int, params: Any, near_duplicates: float | None) -> None:
     """Make the sidebar say what picks were made with; for callbacks."""
     values: dict[str, Any] = {Key.REVIEWED: method_style(method).label, Key.BUDGET: budget, Key.SEED: seed}
     values |= {
@@ -226,9 +236,11 @@ def set_back(
     }
     if near_duplicates is not None:
         values[Key.ALIKE] = "" if near_duplicates == state.USUALLY_ALIKE else f"{near_duplicates:g}"
-    if params is not None:
+    if isinstance(params, UslParams):
         weight = _RELATIVE_WEIGHT if params.relative_weight else _ABSOLUTE_WEIGHT
         values |= knobs.shown(params, leave_out=("reg_weight",)) | {weight.how.key: params.reg_weight}
+    elif params is not None:
+        values |= method_settings.as_choices(method, params)
     state.assign(**values)
 
 

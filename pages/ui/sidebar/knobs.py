@@ -19,6 +19,7 @@ STYLE = """<style>
   clip-path: inset(50%); }
 [class*="st-key-reset"] button { min-height: 1.6rem; padding: .1rem; }
 [data-testid="stButtonGroup"] button p { text-transform: capitalize; }
+[class*="st-key-learner"] [data-testid="stButtonGroup"] button p { text-transform: none; }
 .st-key-what-to-compare [data-testid="stButtonGroup"] button { padding-inline: .7rem; }
 </style>"""
 
