@@ -3,7 +3,19 @@
 import streamlit as st
 
 from pages.ui import cached, errors, picked, state, text
-from pages.ui.parts import charts, data_set, downloads, first_ranks, gallery, header, lasso, pinned, scores, umap_job
+from pages.ui.parts import (
+    charts,
+    data_set,
+    downloads,
+    first_ranks,
+    gallery,
+    header,
+    lasso,
+    pinned,
+    scores,
+    slow_picks,
+    umap_job,
+)
 from pages.ui.review import bulk
 from pages.ui.sidebar import controls, method_settings
 from pages.ui.views import training
@@ -42,6 +54,9 @@ with errors.shown(way_out=True):
             if not methods:
                 st.stop()
 
+    methods = slow_picks.ready(choices, made, methods)
+    if not methods:
+        st.stop()
     row = state.pinned(len(images))
     whole = cached.selections(made, choices, methods, trained)
     selections = picked.first(whole, r, by_score=by_score)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import errors, picked, state
-from pages.ui.parts import data_set, first_ranks, gallery, header, lasso, scores, umap_job
+from pages.ui.parts import data_set, first_ranks, gallery, header, lasso, scores, slow_picks, umap_job
 from pages.ui.review import (
     acting,
     bulk,
@@ -37,6 +37,8 @@ with errors.shown(way_out=True):
         by_score = method == "usl" and first_ranks.order() == first_ranks.SCORE
     choices = method_settings.section(choices, [method])
     if review.is_untouched and (review.timeline is None or picks.differences(review.session, made, choices, method)):
+        if not slow_picks.ready(choices, made, [method]):
+            st.stop()
         picks.begin(review, title, made, choices, method)
     drawn = umap_job.drawn(choices, made) if wanted == "umap" else made.pca
     with head:

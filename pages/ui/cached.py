@@ -17,8 +17,10 @@ from usl_core.graph.density import Estimate
 from usl_core.graph.near_duplicates import NearDuplicates
 from usl_core.images.records import images_version
 from usl_core.pipeline.artefacts import Map, map_version
+from usl_core.pipeline.kept_picks import KeptPicks
 from usl_core.pipeline.prepared import TOY_PREFIX, Prepared, is_demo, known_images, known_umap, load_prepared
 from usl_core.projection.params import UmapParams
+from usl_core.selection.registry import is_quick
 from usl_core.selection.usl_params import UslParams
 from usl_core.selection.uslt import choice_of, selection_of
 from usl_core.types import ImageSet, Selection
@@ -119,6 +121,8 @@ def _select(
     params: Any,
     near_duplicates: float | None,
 ) -> Selection:
+    if not is_quick(method, len(_made.features)):
+        return _load(KeptPicks(_made.features, method, budget, params, seed=seed, near_duplicates=near_duplicates))
     found = None
     if isinstance(params, UslParams):
         found = _clusters(fingerprint, _made, budget, seed, params.kmeans_init, params.kmeans_iterations)
@@ -133,6 +137,13 @@ def _select(
         cluster_labels=None if found is None else found.labels,
         near_duplicates=near_duplicates,
     )
+
+
+def _load(picks: KeptPicks) -> Selection:
+    found = picks.load()
+    if found is None:
+        raise Missing
+    return found
 
 
 @kept(512)
@@ -319,8 +330,29 @@ def may_be_picked(made: Prepared, record: TrainingRecord, near_duplicates: float
     return None if near_duplicates is None else _may_be_picked(record.key, made, record, near_duplicates)
 
 
+def kept_picks(made: Prepared, choices: Choices, method: str) -> KeptPicks:
+    """Where the picks of a method that is not quick are kept, be they there or not."""
+    asked = (made.features, method, choices.budget, choices.of(method))
+    return KeptPicks(*asked, seed=choices.seed, near_duplicates=choices.near_duplicates)
+
+
+def has_picks(made: Prepared, choices: Choices, method: str) -> bool:
+    """Whether `selection` can be asked for this method: where it takes a while, a job has to have made it."""
+    if is_quick(method, len(made.features)):
+        return True
+    try:
+        selection(made, choices, method)
+    except Missing:
+        return False
+    return True
+
+
 def selection(made: Prepared, choices: Choices, method: str) -> Selection:
-    """The picks of one method that needs no training."""
+    """The picks of one method that needs no training.
+
+    Raises:
+        Missing: it takes a while on so many images, and no job has made them yet.
+    """
     asked = (made.features.fingerprint, made, method, choices.budget, choices.seed, choices.of(method))
     return _select(*asked, choices.near_duplicates)
 

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UslError
 from ..evaluation.metrics import METRICS
 from ..pipeline.artefacts import load_or_draw_map
 from ..pipeline.prepared import Prepared, find_images, known_images, known_umap, load_prepared, prepare
 from ..projection.params import UmapParams
-from ..types import ImageSet, Progress, Views
+from ..types import ImageSet, Progress
 from .evaluate_task import evaluate_methods
 from .export_task import write_export
 from .review_tasks import count_over_seeds, flag_picks
-
-if TYPE_CHECKING:
-    from ..uslt.params import UsltParams
+from .select_task import select_and_keep, views_for
 
 
 class _TooMany(Exception):
@@ -199,7 +197,7 @@ def train_heads(
     made = _prepared(source, encoder, within)
     key = views_key(made.features, settings.n_views, strength=settings.view_strength) if settings.n_views else None
     record = TrainingRecord(made.features, budget, settings, seed=seed, views_key=key)
-    training = record.train(made.neighbors, _views(made, settings, on_progress), on_progress=on_progress)
+    training = record.train(made.neighbors, views_for(made, settings, on_progress), on_progress=on_progress)
     return {"epochs": training.last.epoch}
 
 
@@ -282,10 +280,9 @@ def _compare(
 ) -> Any:
     from ..evaluation.comparison import compare
     from ..selection.registry import params_from
-    from ..uslt.params import UsltParams
 
     settings = {method: params_from(method, params[method]) for method in methods if method in params}
-    trains = settings.get("usl-t")
+    looks = next((params for params in settings.values() if getattr(params, "n_views", 0)), None)
     return compare(
         made.features,
         budget,
@@ -294,21 +291,8 @@ def _compare(
         params=settings,
         neighbors=made.neighbors,
         near_duplicates=near_duplicates,
-        views=_views(made, trains, on_progress) if isinstance(trains, UsltParams) else None,
+        views=views_for(made, looks, on_progress),
         on_progress=on_progress,
-    )
-
-
-def _views(made: Prepared, params: UsltParams, on_progress: Progress) -> Views | None:
-    if not params.n_views:
-        return None
-    from ..features.views import encode_views
-
-    return encode_views(
-        made.features,
-        params.n_views,
-        strength=params.view_strength,
-        on_progress=lambda fraction, note: on_progress(0.0, f"augmented views: {note}"),
     )
 
 
@@ -339,6 +323,7 @@ TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "prepare": prepare_source,
     "map": draw_map,
     "warm-up": warm_up,
+    "select": select_and_keep,
     "seeds": score_over_seeds,
     "sweep": sweep_usl,
     "report": write_report_file,

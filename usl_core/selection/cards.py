@@ -17,6 +17,9 @@ class MethodCard:
         params: name of the parameter class in that module, or None.
         second_round: it goes by a classifier of what is labelled already; see `select`.
         order: of its picks: what comes first.
+        quick_up_to: up to how many images it takes no more than about a second on two cores; beyond, pages run it as a job and
+            keep its picks on disk. None: it is quick at any size.
+        algorithm: another number wherever the same input gives other picks than before, since kept ones would be handed out.
     """
 
     name: str
@@ -26,6 +29,8 @@ class MethodCard:
     params: str | None = None
     second_round: bool = False
     order: str = ""
+    quick_up_to: int | None = 5_000
+    algorithm: int = 1
 
 
 CARDS = (
@@ -35,6 +40,7 @@ CARDS = (
         False,
         "random:select_random",
         order="as drawn: any first r of them are a uniform draw, too",
+        quick_up_to=None,
     ),
     MethodCard(
         "stratified",
@@ -42,6 +48,7 @@ CARDS = (
         True,
         "stratified:select_stratified",
         order="class by class; drawn inside each",
+        quick_up_to=None,
     ),
     MethodCard(
         "cluster-stratified",
@@ -49,6 +56,7 @@ CARDS = (
         False,
         "stratified:select_cluster_stratified",
         order="cluster by cluster, the largest first; drawn inside each",
+        quick_up_to=None,
     ),
     MethodCard(
         "usl",
@@ -57,6 +65,7 @@ CARDS = (
         "usl:select_usl",
         "UslParams",
         order="cluster by cluster, the largest first; or by regularised utility",
+        quick_up_to=None,
     ),
     MethodCard(
         "usl-t",
@@ -65,6 +74,7 @@ CARDS = (
         "uslt:select_uslt",
         "UsltParams",
         order="cluster by cluster, the largest first; or by confidence",
+        quick_up_to=None,
     ),
     MethodCard(
         "kmeans-center",
@@ -72,6 +82,7 @@ CARDS = (
         False,
         "kmeans_center:select_kmeans_center",
         order="cluster by cluster, the largest first; or by distance to the centre, the nearest first",
+        quick_up_to=None,
     ),
     MethodCard(
         "k-center",
@@ -80,6 +91,7 @@ CARDS = (
         "k_center:select_k_center",
         "KCenterParams",
         order="as picked: the first r of them are those of a budget of r",
+        quick_up_to=None,
     ),
     MethodCard(
         "herding",
@@ -87,6 +99,7 @@ CARDS = (
         False,
         "herding:select_herding",
         order="as picked: the first r of them are those of a budget of r",
+        quick_up_to=None,
     ),
 )
 SECOND_ROUND = (
@@ -97,6 +110,7 @@ SECOND_ROUND = (
         "margin:select_margin",
         second_round=True,
         order="the least sure first",
+        quick_up_to=None,
     ),
     MethodCard(
         "uherding",
@@ -105,6 +119,7 @@ SECOND_ROUND = (
         "uherding:select_uherding",
         second_round=True,
         order="the largest gain in coverage first",
+        quick_up_to=None,
     ),
     MethodCard(
         "dropquery",
@@ -113,5 +128,6 @@ SECOND_ROUND = (
         "dropquery:select_dropquery",
         second_round=True,
         order="cluster by cluster of the images whose class changes, the largest first; or by how often it changes",
+        quick_up_to=None,
     ),
 )

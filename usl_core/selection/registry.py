@@ -54,6 +54,16 @@ def runs_as(method: str, has_labels: bool) -> str:
     return "cluster-stratified" if method == "stratified" and not has_labels else method
 
 
+def is_quick(method: str, n: int) -> bool:
+    """Whether a method takes no more than about a second on n images, see `MethodCard.quick_up_to`.
+
+    Raises:
+        UslError: no such method.
+    """
+    most = _card(method).quick_up_to
+    return most is None or n <= most
+
+
 def default_params(method: str) -> Any:
     """The parameter object that `select` uses where none is given, or None for a method that has no parameters.
 

@@ -79,9 +79,9 @@ def _costs(choices: Choices, made: Prepared, found: NearDuplicates) -> None:
 
 
 def _picked(choices: Choices, made: Prepared, method: str) -> Selection | None:
-    """The picks of a method; of USL-T, if it has been trained."""
+    """The picks of a method; of USL-T, if it has been trained, and of a slow one, if a job has made them."""
     if method != "usl-t":
-        return cached.selection(made, choices, method)
+        return cached.selection(made, choices, method) if cached.has_picks(made, choices, method) else None
     run = training.latest_finished(choices, made)
     if run is None or run.finished is None:
         return None

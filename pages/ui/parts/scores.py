@@ -11,7 +11,7 @@ import streamlit as st
 from usl_core.cache.store import fingerprint
 from usl_core.evaluation.metrics import METRICS, Metric, Scorecard, expected_overlap, overlap
 from usl_core.pipeline.prepared import Prepared
-from usl_core.selection.registry import method_cards, params_document
+from usl_core.selection.registry import is_quick, method_cards, params_document
 from usl_core.types import Selection
 
 from ..jobs import work
@@ -29,7 +29,7 @@ def show(
 ) -> None:
     """The table, at first for the seed on screen; mean and deviation over several seeds come from a job in the background.
 
-    USL-T takes no part in that: ten trainings are too much to start unasked.
+    USL-T, and what else takes a while on so many images, takes no part in that: ten times that is too much to start unasked.
 
     Args:
         choices: of the sidebar.
@@ -55,9 +55,14 @@ def show(
     small = f" Small print: mean ± standard deviation over seeds 0 to {N_SEEDS - 1}." if job is not None else ""
     st.caption(
         f"Seed {choices.seed}. ★ best of its row; † sees the class labels, so it is a reference only.{small} "
-        f"{'USL-T: this training alone. ' if 'usl-t' in cards else ''}"
+        f"{'USL-T: this training alone. ' if 'usl-t' in cards else ''}{_of_one_seed(made, titles)}"
         "Point at a name for its definition."
     )
+
+
+def _of_one_seed(made: Prepared, titles: Mapping[str, str]) -> str:
+    slow = [title for method, title in titles.items() if not is_quick(method, len(made.features))]
+    return f"{', '.join(slow)}: this seed alone. " if slow else ""
 
 
 def over_seeds(choices: Choices, made: Prepared, methods: Iterable[str]) -> Mapping[str, Any]:
@@ -78,7 +83,7 @@ def pick_shares(choices: Choices, made: Prepared, methods: Iterable[str]) -> dic
 
 def _job(choices: Choices, made: Prepared, methods: Iterable[str]) -> tuple[str, dict[str, Any]]:
     """Key and arguments."""
-    methods = [method for method in methods if method != "usl-t"]
+    methods = [method for method in methods if method != "usl-t" and is_quick(method, len(made.features))]
     arguments = {
         "source": made.source,
         "encoder": choices.encoder,

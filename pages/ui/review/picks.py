@@ -11,11 +11,12 @@ import numpy as np
 from usl_core.figures.palette import method_style
 from usl_core.fingerprints import fingerprint
 from usl_core.names import display_name
+from usl_core.pipeline.kept_picks import KeptPicks
 from usl_core.pipeline.prepared import Prepared
 from usl_core.review import rounds
 from usl_core.review.pool import Pool, pool_of, runners_up
 from usl_core.review.session import Call, Session, Slot, row_by_path
-from usl_core.selection.registry import default_params
+from usl_core.selection.registry import default_params, is_quick
 from usl_core.types import ImageSet, Selection
 
 from .. import cached
@@ -44,7 +45,17 @@ def pool(made: Prepared, call: Call) -> Pool:
 
 @kept(16)
 def _pool(features: str, key: str, _made: Prepared, _call: Call) -> Pool:
-    return pool_of(_made.features, _made.neighbors, _call, rounds.select_call(_call, _made.features, _made.neighbors))
+    return pool_of(_made.features, _made.neighbors, _call, _selected(_made, _call))
+
+
+def _selected(made: Prepared, call: Call) -> Selection | None:
+    """Of what takes a while, the picks that a job has made, where nothing was kept or labelled yet; see `slow_picks`."""
+    if not is_quick(call.method, len(made.features)) and not (call.kept or call.labelled or call.vetoed):
+        asked = (made.features, call.method, call.budget, call.params)
+        found = KeptPicks(*asked, seed=call.seed, near_duplicates=call.near_duplicates).load()
+        if found is not None:
+            return found
+    return rounds.select_call(call, made.features, made.neighbors)
 
 
 def begin(opened: Opened, title: str, made: Prepared, choices: Choices, method: str) -> None:
