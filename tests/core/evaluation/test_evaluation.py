@@ -251,7 +251,7 @@ def test_a_cell_that_fails_in_a_process_says_which(features, tmp_path, monkeypat
     monkeypatch.setattr(workers, "_ALONE_SECONDS", 0.0)
     labels = np.zeros(len(features), dtype=int)
     asked = evaluation(features, labels, ["random"], [5], [0, 1], ["1-nn"], near_duplicates=2.0, cache_dir=tmp_path)
-    with pytest.raises(UslError, match=r"^random, m = 5, seed [01]: near_duplicates must be"):
+    with pytest.raises(UslError, match=r"^random, m = 5, seed [01]: near_duplicates .cosine. must be in"):
         asked.run(n_workers=2)
 
 
@@ -267,7 +267,7 @@ def test_cancelling_ends_the_processes_at_once(features, tmp_path, monkeypatch):
 
     with pytest.raises(Cancelled):
         asked.run(stop, n_workers=2)
-    assert len(pids) == 2
+    assert pids
     deadline = time.monotonic() + 20
     while (left := pids & _children()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -278,7 +278,14 @@ def _children() -> set[int]:
     """Processes that compute for this one; loky and multiprocessing keep others, which clean up once and wait."""
     tasks = Path("/proc/self/task").iterdir()
     children = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
-    return {pid for pid in children if b"popen_loky" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {pid for pid in children if b"popen_loky" in _command_line(pid)}
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return b""
 
 
 _ASKS = """
