@@ -84,12 +84,13 @@ with errors.shown(way_out=True):
         st.caption(f":material/info: {text.plain(note)}")
     pinned.show(choices, made, selections, row)
 
-    for column, (method, found) in zip(st.columns(len(methods)), selections.items(), strict=True):
-        with column:
-            st.subheader(titles[method])
-            gallery.picks(choices.data, images, found, percentiles, f"Picks of {titles[method]}", row)
+    for line in gallery.in_lines(methods):
+        for column, method in zip(st.columns(len(line)), filter(None, line), strict=False):
+            with column:
+                st.subheader(titles[method])
+                gallery.picks(choices.data, images, selections[method], percentiles, f"Picks of {titles[method]}", row)
 
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns(2, gap="large") if len(methods) <= gallery.SIDE_BY_SIDE else (st.container(), st.container())
     with left:
         st.subheader("Scores")
         scores.show(choices, made, cards, titles, r if is_cut else None)

@@ -19,7 +19,7 @@ from pages.ui import cached
 from pages.ui.jobs import work
 from pages.ui.jobs.pool import pool
 from pages.ui.maps.content import MAX_PANELS
-from pages.ui.parts import scores
+from pages.ui.parts import gallery, scores
 from pages.ui.server import routes
 from pages.ui.sidebar import controls
 from pages.ui.sidebar.controls import METHOD_OF
@@ -243,6 +243,15 @@ def test_relative_lambda_says_what_it_comes_to(app, digits):
     params = usl.UslParams(reg_weight=1.0)
     weight = usl.select(digits.features, 40, "usl", params, neighbors=digits.neighbors).info["reg_weight"]
     assert f"λ is {weight:.3g} in absolute terms" in app.text
+
+
+@pytest.mark.parametrize("count", range(1, 10))
+def test_lines_of_galleries_are_few_and_even(count):
+    methods = [f"m{at}" for at in range(count)]
+    lines = gallery.in_lines(methods)
+    assert [method for line in lines for method in line if method] == methods
+    assert len(lines) == -(-count // 4)
+    assert {len(line) for line in lines} == {-(-count // len(lines))}
 
 
 def test_more_methods_than_panels(app, monkeypatch):

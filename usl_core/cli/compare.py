@@ -28,7 +28,8 @@ def run_compare(options: argparse.Namespace) -> None:
     k = max([50, *(made.n_neighbors for made in params.values() if hasattr(made, "n_neighbors"))])
     with progress_bar("neighbours", options) as on_progress:
         graph = load_or_find_neighbors(features, k, cache_dir=cache_dir_of(options), on_progress=on_progress)
-    views = views_of(features, params.get("usl-t"), options)
+    looks = next((made for made in params.values() if getattr(made, "n_views", 0)), None)
+    views = views_of(features, looks, options)
     with progress_bar("methods", options) as on_progress:
         comparison = compare(
             features,

@@ -189,16 +189,17 @@ USLT_PRESETS = {
 
 
 def views_of(features: Features, params: object, options: argparse.Namespace, record: RunRecord | None = None) -> Views | None:
-    """The augmented views that USL-T trains on; None for other methods, and where it is to train without any."""
-    if not isinstance(params, UsltParams) or params.n_views == 0:
+    """The augmented views that a method with these parameters looks at, as USL-T does; None where it is to look at none."""
+    n_views = getattr(params, "n_views", 0)
+    if n_views == 0:
         return None
     from ..features.views import encode_views
 
     with progress_bar("views", options) as on_progress:
         return encode_views(
             features,
-            params.n_views,
-            strength=params.view_strength,
+            n_views,
+            strength=getattr(params, "view_strength", None),
             cache_dir=cache_dir_of(options),
             device=options.device or "auto",
             precision=precision_of(options, record),

@@ -16,6 +16,15 @@ from ..addresses import image_url
 from . import components
 
 SHOWN = 120
+SIDE_BY_SIDE = 4
+
+
+def in_lines(methods: Sequence[str]) -> list[list[str]]:
+    """Methods in as few lines of galleries as have at most `SIDE_BY_SIDE` each, all of a length; "" where the last is shorter."""
+    count = -(-len(methods) // SIDE_BY_SIDE)
+    length = -(-len(methods) // count)
+    filled = [*methods, *[""] * (count * length - len(methods))]
+    return [filled[start : start + length] for start in range(0, len(filled), length)]
 
 
 def describe(images: ImageSet, row: int) -> str:

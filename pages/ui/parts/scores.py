@@ -109,7 +109,7 @@ def table(cards: Mapping[str, Scorecard], titles: Mapping[str, str], over_seeds:
     heads = [titles[method] + "\u00a0†" * (method in references) for method in cards]
     known = [metric for metric in METRICS if any(metric.text(getattr(card, metric.key)) for card in cards.values())]
     lines = [_row(metric, cards, references, over_seeds or {}) for metric in known]
-    tables.rows(("Score", *heads), lines, label="Scores by method")
+    tables.rows(("Score", *heads), lines, numbers=True, label="Scores by method")
     with st.expander("What the numbers mean"):
         meanings = [(metric.title, metric.definition, metric.direction) for metric in known]
         tables.rows(("Number", "Definition", "Direction"), meanings, words=True, label="What the numbers mean")
@@ -145,6 +145,8 @@ def overlap_table(selections: Mapping[str, Selection], titles: Mapping[str, str]
     """How many picks two methods share, beside what two random draws would share."""
     shared = overlap({method: picked.indices for method, picked in selections.items()})
     lines = [(titles[a], *(shared[a, b] for b in selections)) for a in selections]
-    tables.rows(("Shared picks", *(titles[method] for method in selections)), lines, label="Picks that two methods share")
+    tables.rows(
+        ("Shared picks", *(titles[method] for method in selections)), lines, numbers=True, label="Picks that two methods share"
+    )
     budget = len(next(iter(selections.values())))
     st.caption(f"Two random draws of {budget} from {n:,} images share {expected_overlap(n, budget, budget):.1f} on average.")

@@ -29,14 +29,22 @@ class Cell:
     is_faint: bool = False
 
 
-def rows(titles: Sequence[str], lines: Iterable[Sequence[object]], *, words: bool = False, label: str = "") -> None:
+def rows(
+    titles: Sequence[str],
+    lines: Iterable[Sequence[object]],
+    *,
+    words: bool = False,
+    numbers: bool = False,
+    label: str = "",
+) -> None:
     """A table of foreign text and numbers.
 
     Args:
         titles: of the columns.
         lines: rows of cells, each a `Cell` or what is to be read; the first of each names its row.
         words: columns of text, to the left.
+        numbers: no cell breaks, however many columns there are; the table scrolls where it is too wide.
         label: what the table is about, for screen readers.
     """
     cells = [[cell if isinstance(cell, Cell) else Cell(text=str(cell)) for cell in line] for line in lines]
-    markup.show("table", titles=titles, lines=cells, words=words, label=label)
+    markup.show("table", titles=titles, lines=cells, words=words, numbers=numbers, label=label)

@@ -20,6 +20,8 @@ STYLE = """<style>
 [class*="st-key-reset"] button { min-height: 1.6rem; padding: .1rem; }
 [data-testid="stButtonGroup"] button p { text-transform: capitalize; }
 [class*="st-key-learner"] [data-testid="stButtonGroup"] button p { text-transform: none; }
+.st-key-methods [data-testid="stButtonGroup"] button p { text-transform: none; }
+.st-key-methods [data-testid="stButtonGroup"] > div { flex-wrap: wrap; }
 .st-key-what-to-compare [data-testid="stButtonGroup"] button { padding-inline: .7rem; }
 </style>"""
 
