@@ -17,9 +17,11 @@ from pages.ui.review import (
     overview,
     picks,
     session_file,
+    uslt,
     why_panel,
 )
 from pages.ui.sidebar import controls
+from pages.ui.views import training
 from usl_core.figures.palette import method_style
 
 choices = state.choices()
@@ -35,7 +37,15 @@ with errors.shown(way_out=True):
         method = controls.method_to_review(next_round.offered(review.timeline and review.session, images.labels is not None))
         wanted = controls.map_method()
         by_score = method == "usl" and first_ranks.order() == first_ranks.SCORE
-    if review.is_untouched and (review.timeline is None or picks.differences(review.session, made, choices, method)):
+    is_trained = method != picks.TRAINED or uslt.is_ready(choices, made)
+    if not is_trained:  # what is here stays, or, before anything is here, USL's picks
+        training.quick(training.asked_for(choices, made), None)
+        method = "usl" if review.timeline is None else review.session.call.method
+    if (
+        (is_trained or method != picks.TRAINED)
+        and review.is_untouched
+        and (review.timeline is None or picks.differences(review.session, made, choices, method))
+    ):
         picks.begin(review, title, made, choices, method)
     drawn = umap_job.drawn(choices, made) if wanted == "umap" else made.pca
     with head:
@@ -57,6 +67,8 @@ with errors.shown(way_out=True):
         st.stop()  # the numbers behind these picks are those of another encoder
 
     pool = picks.pool(made, session.call)
+    if not picks.is_trained(made, session.call):
+        uslt.gone(session.call)
     with controls_row:
         r = first_ranks.first(len(session.slots))
     shown = picks.shown(session, pool, images, r, by_score=by_score)

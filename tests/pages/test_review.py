@@ -20,6 +20,7 @@ from pages.ui.jobs.pool import pool
 from pages.ui.review import desk, opened, overview, picks, visitor
 from usl_core.pipeline.prepared import find_images, prepare
 from usl_core.review import store
+from usl_core.uslt.records import TrainingRecord
 
 from .conftest import App, name_of, unescaped, write_images
 
@@ -434,3 +435,48 @@ def test_every_script_is_served_under_the_digest_of_all():
         assert client.get(f"/api/review/{desk.scripts_version()}/{path.name}").content == path.read_bytes()
     for path in ("0000000000000000/index.js", f"{desk.scripts_version()}/desk.css", f"{desk.scripts_version()}/..%2fdesk.py"):
         assert client.get(f"/api/review/{path}").status_code == 404
+
+
+# ---------------------------------------------------------------- USL-T
+
+
+def test_usl_t_is_reviewed_by_its_training(app, digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("USL_CACHE_DIR", str(tmp_path / "cache"))
+    query = {"m": "6", "method": "USL-T", "epochs": "2", "views": "0"}
+    here = open_review(app, **query)
+    assert here.rows == usl.select(digits.features, 6, "usl", neighbors=digits.neighbors).indices.tolist()
+    assert "USL-T has not been trained yet with these settings" in app.plain
+    assert "Train it on the page USL-T" in app.text
+    params = usl.UsltParams(n_epochs=2, n_views=0)
+    trained = TrainingRecord(digits.features, 6, params).train(digits.neighbors)
+    app.run().fine()
+    assert here.rows == trained.last.picks.tolist(), "nothing was decided, so the picks follow"
+    assert "has not been trained" not in app.plain
+    assert "Confidence" in app.text
+    row, best = here.rows[0], here.pick(here.rows[0])["spares"][0]["row"]
+    assert trained.last.clusters[best] == trained.last.clusters[row]
+    free = np.setdiff1d(np.flatnonzero(trained.last.clusters == trained.last.clusters[row]), here.rows)
+    assert trained.last.confidence[best] == trained.last.confidence[free].max()
+    here.do("veto", row)
+    here.do("accept", here.rows[1])
+    here.send()
+    assert here.rows[0] == best
+    app.widget("number_input", "m").set_value(7).run()
+    app.fine()
+    assert "USL-T has not been trained yet with these settings (m = 7, seed 0)" in app.plain
+    app.press("pick-again")
+    assert "has not been trained yet" in unescaped(app.test.error[0].value)
+    app.press("set-back").fine()
+    assert app.widget("number_input", "m").value == 6
+    app.test.selectbox(key="next-after-usl").set_value("USL-T").run()
+    app.fine()
+    assert not app.test.button(key="next-round").disabled
+    app.test.number_input(key="next-budget").set_value(5).run()
+    assert app.test.button(key="next-round").disabled
+    TrainingRecord(digits.features, 6, params).forget()
+    app.run().fine()
+    assert here.rows[0] == best, "picks stay"
+    assert "The training behind these picks" in app.plain
+    here.do("veto", best)
+    here.send()
+    assert "open the training first" in unescaped(app.test.error[0].value)

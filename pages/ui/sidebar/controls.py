@@ -15,6 +15,7 @@ from usl_core.parameters import Declared, Parameter, declared
 from usl_core.pipeline.prepared import N_NEIGHBORS
 from usl_core.selection.registry import methods, runs_as
 from usl_core.selection.usl_params import UslParams
+from usl_core.uslt.params import UsltParams
 
 from .. import cached, errors, state
 from ..access import looking, sources
@@ -215,9 +216,7 @@ def map_method() -> MapMethod:
     return "pca" if chosen == "PCA" else "umap"
 
 
-def set_back(
-    *, method: str, encoder: str, budget: int, seed: int, params: UslParams | None, near_duplicates: float | None
-) -> None:
+def set_back(*, method: str, encoder: str, budget: int, seed: int, params: Any, near_duplicates: float | None) -> None:
     """Make the sidebar say what picks were made with; for callbacks."""
     values: dict[str, Any] = {Key.REVIEWED: method_style(method).label, Key.BUDGET: budget, Key.SEED: seed}
     values |= {
@@ -226,7 +225,9 @@ def set_back(
     }
     if near_duplicates is not None:
         values[Key.ALIKE] = "" if near_duplicates == state.USUALLY_ALIKE else f"{near_duplicates:g}"
-    if params is not None:
+    if isinstance(params, UsltParams):
+        values |= controls_uslt.shown(params)
+    elif isinstance(params, UslParams):
         weight = _RELATIVE_WEIGHT if params.relative_weight else _ABSOLUTE_WEIGHT
         values |= knobs.shown(params, leave_out=("reg_weight",)) | {weight.how.key: params.reg_weight}
     state.assign(**values)
