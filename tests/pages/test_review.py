@@ -404,10 +404,10 @@ def test_exports_hold_what_was_decided(app, digits):
     here = open_review(app, m="5")
     row = here.rows[1]
     here.do("label", row, "vier")
-    here.do("note", row, "blurred")
+    here.do("note", row, "<b>blurred</b>")
     here.send()
     app.until_done()
-    app.widget("button_group", "export").set_value(["CSV", "JSON", "TXT", "Label Studio"]).run()
+    app.widget("button_group", "export").set_value(["CSV", "JSON", "TXT", "Label Studio", "markdown", "HTML report"]).run()
     app.test.text_input(key="export-classes").set_value("null, vier,eins").run()
     app.press("start export").until_done().fine()
     job = next(entry.job for key, entry in pool()._entries.items() if key.startswith("export "))
@@ -415,12 +415,19 @@ def test_exports_hold_what_was_decided(app, digits):
         assert archive.read("picks.txt").decode().split() == [digits.images.paths[one] for one in here.rows]
         held = archive.read("picks.json").decode()
         record = json.loads(archive.read("run.json"))
+        markdown, report = (archive.read(name).decode() for name in ("picks.md", "report.html"))
         choices = re.findall('<Choice value="(.*?)"', archive.read("label-studio-config.xml").decode())
     assert choices[:3] == ["vier", "null", "eins"]
     assert [pick["row"] for pick in record["decided"]] == here.rows
     assert record["labelled"] == [row]
     assert "blurred" in held
     assert "vier" in held
+    assert "reg\\_weight" in markdown
+    notes = report.partition('<section id="remarks"')[2].partition("</section>")[0]
+    assert "&lt;b&gt;blurred&lt;/b&gt;" in notes
+    assert "vier" in notes
+    assert notes.count("<tr>") == 2
+    assert "reg_weight = 0.5" in report
     assert "Download picks-export.zip" in app.text
 
 

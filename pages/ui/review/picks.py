@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from .opened import Opened
 
 TRAINED = "usl-t"
 """The method whose picks need a training of their own, which the page USL-T makes."""
+_BELOW = 11
+"""Characters that fit below a small picture: beginning and end, since names of cameras and data sets begin alike."""
 SPARES, AROUND = 5, 10
 """Runners-up that the desk shows of each pick; and picks before and after the chosen one that it knows them of."""
 
@@ -242,7 +245,7 @@ def image(name: str, images: ImageSet, row: int) -> dict[str, Any]:
         "src": image_url(name, images.digests[row]),
         "file": file,
         "text": file + (f", class {known}" if known else ""),
-        "about": known or display_name(images.paths[row].rpartition("/")[2], 24),
+        "about": known or display_name(PurePosixPath(images.paths[row]).stem, _BELOW),
     }
 
 

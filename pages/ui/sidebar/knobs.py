@@ -18,7 +18,7 @@ STYLE = """<style>
 [class*="st-key-reset"] [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); }
 [class*="st-key-reset"] button { min-height: 1.6rem; padding: .1rem; }
-[data-testid="stButtonGroup"] button p { text-transform: capitalize; }
+[data-testid="stButtonGroup"] button p::first-letter { text-transform: uppercase; }
 .st-key-what-to-compare [data-testid="stButtonGroup"] button { padding-inline: .7rem; }
 </style>"""
 
