@@ -298,6 +298,25 @@ def test_a_bad_file_is_refused_by_its_name(app):
     assert "'mine.json' is no review" in unescaped(app.test.error[0].value)
 
 
+def test_a_review_of_other_images_loses_its_picks_and_nothing_else(app):
+    shapes = open_review(App(), data="shapes", m="6")
+    shapes.do("accept", shapes.rows[0])
+    shapes.do("label", shapes.rows[1], "<b>=cmd|' /C calc'!A0</b>")
+    shapes.send()
+    content = opened.as_file(shapes.app.test.session_state["review-opened"].timeline)
+    here = open_review(app, m="6")
+    app.test.file_uploader(key="review-file").upload("shapes.json", content).run()
+    assert "It is about other images" in app.plain
+    app.press("review-file-use")
+    assert "6 that the review knows are gone" in unescaped(app.test.warning[0].value)
+    app.press("reconcile")
+    assert not app.test.exception
+    session = app.test.session_state["review-opened"].session
+    assert len(session.labels) == 1
+    app.press("pick-again").fine()
+    assert len(here.rows) == 6
+
+
 def test_changed_images_are_listed(app, root):
     folder = write_images(root / "mine", 14)
     prepare(str(folder), "pixels:pca")

@@ -80,8 +80,9 @@ def flag_picks(
 ) -> dict[str, Any]:
     """Reasons to look twice at picks, by row; and what is usual among the images, to be handed in the next time."""
     made, asked = _prepared(source, encoder, within), _call(call)
-    facts = _facts(reference) if reference else reference_facts(made.images, on_progress=_part(on_progress, 0.0, 0.7))
-    pool = pool_with(made.features, made.neighbors, asked, training_of(asked, made.features))
+    facts = _facts(reference) if reference else reference_facts(made.images, on_progress=_part(on_progress, 0.0, 0.5))
+    training, selecting = training_of(asked, made.features), _part(on_progress, 0.5, 0.7)
+    pool = pool_with(made.features, made.neighbors, asked, training, on_progress=selecting)
     found = find_flags(pool, picks, labelled=labelled, reference=facts, on_progress=_part(on_progress, 0.7, 1.0))
     return {
         "flags": [[int(row), [flag.reason for flag in several]] for row, several in found.items()],

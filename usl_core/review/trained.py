@@ -10,7 +10,7 @@ from ..errors import UslError
 from ..features.views import views_key
 from ..graph.near_duplicates import candidates_of
 from ..selection.uslt import selection_of
-from ..types import Features, Neighbors, Selection
+from ..types import Features, Neighbors, Progress, Selection
 from ..uslt.records import TrainingRecord
 from ..uslt.train import UsltTraining
 from ..validation import whole_number
@@ -69,7 +69,14 @@ def select_trained(call: Call, features: Features, neighbors: Neighbors, trainin
     return selection_of(training, choice, fixed, budget=missing)
 
 
-def pool_with(features: Features, neighbors: Neighbors, call: Call, training: UsltTraining | None) -> Pool:
+def pool_with(
+    features: Features,
+    neighbors: Neighbors,
+    call: Call,
+    training: UsltTraining | None,
+    *,
+    on_progress: Progress | None = None,
+) -> Pool:
     """The pool of a call.
 
     Args:
@@ -78,12 +85,13 @@ def pool_with(features: Features, neighbors: Neighbors, call: Call, training: Us
         call: `Session.call`.
         training: by `training_of`. A call of `usl-t` without it has a pool without clusters and runners-up: its picks stay,
             but nothing can take their places.
+        on_progress: see `types.Progress`; of many picks it takes seconds to select them again.
 
     Raises:
         UslError: what `usl.select` refuses.
     """
     if call.method != "usl-t":
-        return pool_of(features, neighbors, call, select_call(call, features, neighbors))
+        return pool_of(features, neighbors, call, select_call(call, features, neighbors, on_progress=on_progress))
     if training is None:
         return pool_of(features, neighbors, call, None)
     selection = select_trained(call, features, neighbors, training)
