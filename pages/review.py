@@ -17,9 +17,11 @@ from pages.ui.review import (
     overview,
     picks,
     session_file,
+    uslt,
     why_panel,
 )
 from pages.ui.sidebar import controls, method_settings
+from pages.ui.views import training
 from usl_core.figures.palette import method_style
 
 choices = state.choices()
@@ -36,8 +38,16 @@ with errors.shown(way_out=True):
         wanted = controls.map_method()
         by_score = method == "usl" and first_ranks.order() == first_ranks.SCORE
     choices = method_settings.section(choices, [method])
-    if review.is_untouched and (review.timeline is None or picks.differences(review.session, made, choices, method)):
-        if not slow_picks.ready(choices, made, [method]):
+    is_trained = method != picks.TRAINED or uslt.is_ready(choices, made)
+    if not is_trained:  # what is here stays, or, before anything is here, USL's picks
+        training.quick(training.asked_for(choices, made), None)
+        method = "usl" if review.timeline is None else review.session.call.method
+    if (
+        (is_trained or method != picks.TRAINED)
+        and review.is_untouched
+        and (review.timeline is None or picks.differences(review.session, made, choices, method))
+    ):
+        if method != picks.TRAINED and not slow_picks.ready(choices, made, [method]):
             st.stop()
         picks.begin(review, title, made, choices, method)
     drawn = umap_job.drawn(choices, made) if wanted == "umap" else made.pca
@@ -60,6 +70,8 @@ with errors.shown(way_out=True):
         st.stop()  # the numbers behind these picks are those of another encoder
 
     pool = picks.pool(made, session.call)
+    if not picks.is_trained(made, session.call):
+        uslt.gone(session.call)
     with controls_row:
         r = first_ranks.first(len(session.slots))
     shown = picks.shown(session, pool, images, r, by_score=by_score)

@@ -98,7 +98,13 @@ def _free_port() -> int:
 
 @contextmanager
 def running_app(
-    script: str = "app.py", *, port: int | None = None, command: Sequence[str] = (), folder: Path = ROOT, **environment: str
+    script: str = "app.py",
+    *,
+    port: int | None = None,
+    command: Sequence[str] = (),
+    folder: Path = ROOT,
+    base: str = "",
+    **environment: str,
 ) -> Iterator[Server]:
     """Start the app on a free port of this machine, or on this one; stop it afterwards.
 
@@ -107,6 +113,7 @@ def running_app(
         port: where.
         command: runs in place of Streamlit, and takes the port as `--port`.
         folder: where it runs.
+        base: path that all of its addresses begin with, such as /usl.
         environment: what it finds there beside ours.
     """
     if port is None:
@@ -116,7 +123,13 @@ def running_app(
         server = subprocess.Popen(
             [*command, "--port", str(port)] if command else streamlit,
             cwd=folder,
-            env={**os.environ, **_own_folders(cache), "USL_WARM_UP": "0", **environment},
+            env={
+                **os.environ,
+                **_own_folders(cache),
+                "USL_WARM_UP": "0",
+                "STREAMLIT_SERVER_BASE_URL_PATH": base,
+                **environment,
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -124,7 +137,7 @@ def running_app(
         address = f"http://127.0.0.1:{port}"
         _logs[address] = log
         try:
-            _wait_until_up(address, server, log)
+            _wait_until_up(f"{address}{base}", server, log)
             yield Server(address, server, Path(cache))
         finally:
             _logs.pop(address, None)

@@ -144,7 +144,7 @@ def test_from_a_folder_to_files(page: Page, server: Server, photos: Path, tmp_pa
     with page.expect_download() as download:
         link.click()
     with zipfile.ZipFile(download.value.path()) as archive:
-        assert archive.namelist() == [row["path"] for row in listed]
+        assert archive.namelist() == [*(row["path"] for row in listed), "run.json"]
         assert archive.read(listed[0]["path"]) == (photos / listed[0]["path"]).read_bytes()
     page.get_by_role("button", name="Write the report").click()
     link = page.get_by_role("link", name="Download report.html")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
+
+import usl_core as usl
+from tools.photo_round import play
 
 from .helpers import button, place_of, wait_for_maps
 from .server import settle
@@ -120,3 +125,16 @@ def test_a_box_on_the_map_vetoes_what_is_inside(review: Page):
         arg=[review.locator(".desk").element_handle(), row],
     )
     assert len(told(review)) == 20
+
+
+def test_a_round_goes_out_to_a_labelling_tool_and_comes_back(page: Page, address: str, tmp_path: Path):
+    """As `python -m tools.photo_round` plays it on photos."""
+    digits = usl.load_demo("digits").images
+    known = {path: digits.class_names[label] for path, label in zip(digits.paths, digits.labels.tolist(), strict=True)}
+    one = play(page, f"{address}/review?data=digits&m=10&map=PCA", 10, known.__getitem__, digits.class_names, tmp_path)
+    assert one.labels == {path: known[path] for path in one.labels}
+    assert len(one.labels) == len(set(one.second)) == 10
+    assert not set(one.labels) & set(one.second)
+    assert {"label-studio-tasks.json", "label-studio-config.xml", "run.json"} <= set(one.files)
+    record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert sorted(digits.paths[pick["row"]] for pick in record["decided"]) == sorted(one.labels)

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import time
+import zipfile
 from dataclasses import fields
 
 import numpy as np
@@ -488,6 +489,11 @@ def test_report_and_archive_are_jobs_with_a_link_at_the_end(app):
         assert path is not None
         assert path.name == name
         assert path.stat().st_size > 1000
+        if what == "archive":
+            with zipfile.ZipFile(path) as archive:
+                record = json.loads(archive.read("run.json"))
+                assert len(archive.namelist()) == 6
+            assert (record["budget"], record["method"], record["folder"]) == (5, "usl", "demo:digits")
 
 
 def test_a_crash_of_a_job_is_a_sentence_and_the_page_lives(app, root, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import streamlit as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -270,3 +271,25 @@ def test_streamlit_knows_the_further_hosts(monkeypatch):
         assert not is_host_allowed("evil.example")
     finally:
         config.set_option("server.allowedHosts", before)
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "said"),
+    [
+        ("", "/api/file/x", "unknown file"),
+        ("usl", "/usl/api/file/x", "unknown file"),
+        ("/usl/", "/usl/api/file/x", "unknown file"),
+        ("a/b c", "/a/b%20c/api/file/x", "unknown file"),
+        ("usl", "/api/file/x", "unknown file"),
+        ("", "/usl/api/file/x", "Not Found"),
+        ("usl", "/other/api/file/x", "Not Found"),
+        ("usl", "/uslapi/file/x", "Not Found"),
+    ],
+)
+def test_our_routes_are_below_the_base_path_too(client, monkeypatch, base, path, said):
+    known = st.config.get_option
+    option = "server.baseUrlPath"
+    monkeypatch.setattr(st.config, "get_option", lambda name: base if name == option else known(name))
+    answer = client.get(path)
+    assert (answer.status_code, answer.text) == (404, said)
+    assert_secure(answer)

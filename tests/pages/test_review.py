@@ -20,6 +20,7 @@ from pages.ui.jobs.pool import pool
 from pages.ui.review import desk, opened, overview, picks, visitor
 from usl_core.pipeline.prepared import find_images, prepare
 from usl_core.review import store
+from usl_core.uslt.records import TrainingRecord
 
 from .conftest import App, name_of, unescaped, write_images
 
@@ -297,6 +298,25 @@ def test_a_bad_file_is_refused_by_its_name(app):
     assert "'mine.json' is no review" in unescaped(app.test.error[0].value)
 
 
+def test_a_review_of_other_images_loses_its_picks_and_nothing_else(app):
+    shapes = open_review(App(), data="shapes", m="6")
+    shapes.do("accept", shapes.rows[0])
+    shapes.do("label", shapes.rows[1], "<b>=cmd|' /C calc'!A0</b>")
+    shapes.send()
+    content = opened.as_file(shapes.app.test.session_state["review-opened"].timeline)
+    here = open_review(app, m="6")
+    app.test.file_uploader(key="review-file").upload("shapes.json", content).run()
+    assert "It is about other images" in app.plain
+    app.press("review-file-use")
+    assert "6 that the review knows are gone" in unescaped(app.test.warning[0].value)
+    app.press("reconcile")
+    assert not app.test.exception
+    session = app.test.session_state["review-opened"].session
+    assert len(session.labels) == 1
+    app.press("pick-again").fine()
+    assert len(here.rows) == 6
+
+
 def test_changed_images_are_listed(app, root):
     folder = write_images(root / "mine", 14)
     prepare(str(folder), "pixels:pca")
@@ -403,10 +423,10 @@ def test_exports_hold_what_was_decided(app, digits):
     here = open_review(app, m="5")
     row = here.rows[1]
     here.do("label", row, "vier")
-    here.do("note", row, "blurred")
+    here.do("note", row, "<b>blurred</b>")
     here.send()
     app.until_done()
-    app.widget("button_group", "export").set_value(["CSV", "JSON", "TXT", "Label Studio"]).run()
+    app.widget("button_group", "export").set_value(["CSV", "JSON", "TXT", "Label Studio", "markdown", "HTML report"]).run()
     app.test.text_input(key="export-classes").set_value("null, vier,eins").run()
     app.press("start export").until_done().fine()
     job = next(entry.job for key, entry in pool()._entries.items() if key.startswith("export "))
@@ -414,12 +434,19 @@ def test_exports_hold_what_was_decided(app, digits):
         assert archive.read("picks.txt").decode().split() == [digits.images.paths[one] for one in here.rows]
         held = archive.read("picks.json").decode()
         record = json.loads(archive.read("run.json"))
+        markdown, report = (archive.read(name).decode() for name in ("picks.md", "report.html"))
         choices = re.findall('<Choice value="(.*?)"', archive.read("label-studio-config.xml").decode())
     assert choices[:3] == ["vier", "null", "eins"]
     assert [pick["row"] for pick in record["decided"]] == here.rows
     assert record["labelled"] == [row]
     assert "blurred" in held
     assert "vier" in held
+    assert "reg\\_weight" in markdown
+    notes = report.partition('<section id="remarks"')[2].partition("</section>")[0]
+    assert "&lt;b&gt;blurred&lt;/b&gt;" in notes
+    assert "vier" in notes
+    assert notes.count("<tr>") == 2
+    assert "reg_weight = 0.5" in report
     assert "Download picks-export.zip" in app.text
 
 
@@ -434,3 +461,48 @@ def test_every_script_is_served_under_the_digest_of_all():
         assert client.get(f"/api/review/{desk.scripts_version()}/{path.name}").content == path.read_bytes()
     for path in ("0000000000000000/index.js", f"{desk.scripts_version()}/desk.css", f"{desk.scripts_version()}/..%2fdesk.py"):
         assert client.get(f"/api/review/{path}").status_code == 404
+
+
+# ---------------------------------------------------------------- USL-T
+
+
+def test_usl_t_is_reviewed_by_its_training(app, digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("USL_CACHE_DIR", str(tmp_path / "cache"))
+    query = {"m": "6", "method": "USL-T", "epochs": "2", "views": "0"}
+    here = open_review(app, **query)
+    assert here.rows == usl.select(digits.features, 6, "usl", neighbors=digits.neighbors).indices.tolist()
+    assert "USL-T has not been trained yet with these settings" in app.plain
+    assert "Train it on the page USL-T" in app.text
+    params = usl.UsltParams(n_epochs=2, n_views=0)
+    trained = TrainingRecord(digits.features, 6, params).train(digits.neighbors)
+    app.run().fine()
+    assert here.rows == trained.last.picks.tolist(), "nothing was decided, so the picks follow"
+    assert "has not been trained" not in app.plain
+    assert "Confidence" in app.text
+    row, best = here.rows[0], here.pick(here.rows[0])["spares"][0]["row"]
+    assert trained.last.clusters[best] == trained.last.clusters[row]
+    free = np.setdiff1d(np.flatnonzero(trained.last.clusters == trained.last.clusters[row]), here.rows)
+    assert trained.last.confidence[best] == trained.last.confidence[free].max()
+    here.do("veto", row)
+    here.do("accept", here.rows[1])
+    here.send()
+    assert here.rows[0] == best
+    app.widget("number_input", "m").set_value(7).run()
+    app.fine()
+    assert "USL-T has not been trained yet with these settings (m = 7, seed 0)" in app.plain
+    app.press("pick-again")
+    assert "has not been trained yet" in unescaped(app.test.error[0].value)
+    app.press("set-back").fine()
+    assert app.widget("number_input", "m").value == 6
+    app.test.selectbox(key="next-after-usl").set_value("USL-T").run()
+    app.fine()
+    assert not app.test.button(key="next-round").disabled
+    app.test.number_input(key="next-budget").set_value(5).run()
+    assert app.test.button(key="next-round").disabled
+    TrainingRecord(digits.features, 6, params).forget()
+    app.run().fine()
+    assert here.rows[0] == best, "picks stay"
+    assert "The training behind these picks" in app.plain
+    here.do("veto", best)
+    here.send()
+    assert "open the training first" in unescaped(app.test.error[0].value)

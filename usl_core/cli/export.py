@@ -27,14 +27,13 @@ other images for, with its probability.
 
 formats, several with commas between:
 """
-_HTML = "report.html: maps, gallery and scores of the run, in one file"
 
 
 def add_parser(actions: Any) -> None:
     """Register the command."""
-    from ..export.formats import export_formats
+    from ..export.formats import HTML, export_formats
 
-    formats = export_formats() | {"html": _HTML}
+    formats = export_formats() | {"html": HTML}
     width = max(map(len, formats))
     listed = "\n".join(f"  {name.ljust(width)}  {summary}" for name, summary in formats.items())
     raw = argparse.RawDescriptionHelpFormatter

@@ -207,17 +207,23 @@ def views_of(features: Features, params: object, options: argparse.Namespace, re
         )
 
 
+_OFF = "near_duplicates_off"
 _OF_FEATURES = ("split", "sample", "sample_seed", "encoder", "precision")
 
 
 def refuse_beside_record(options: argparse.Namespace, *, goes_on: bool = False) -> None:
     """Raise a UslError if an option would change the run that --from repeats, or the images that it goes on with."""
-    of_picks = ("budget", "method", "seed", "labelled", "vetoed", "near_duplicates", "preset", "settings", *_SETTINGS)
+    of_picks = (
+        *("budget", "method", "seed", "labelled", "vetoed", "near_duplicates", _OFF, "preset", "settings"),
+        *_SETTINGS,
+    )
     fixed = _OF_FEATURES if goes_on else (*_OF_FEATURES, *of_picks)
     given = [name for name in fixed if getattr(options, name, None) is not None]
     if given:
         does = "goes on with the images of a run" if goes_on else "repeats a run exactly"
-        raise UslError(f"--from {does}, so {given[0]} cannot be changed beside it; leave out one of the two")
+        raise UslError(
+            f"--from {does}, so {given[0].removesuffix('_off')} cannot be changed beside it; leave out one of the two"
+        )
 
 
 def other_names(folder: str) -> list[str]:
@@ -233,13 +239,18 @@ def listed_rows(
     Raises:
         UslError: a file cannot be read, or names something else than images of the folder.
     """
-    notes: list[str] = []
+    labelled, notes = rows_of_list(options.labelled, "--labelled", folder, features)
+    vetoed, more = rows_of_list(options.vetoed, "--vetoed", folder, features)
+    return labelled, vetoed, [*notes, *more]
 
-    def rows(name: str | None, option: str) -> tuple[int, ...]:
-        if name is None:
-            return ()
-        listed = read_image_list(name, features.images, option, other_names(folder))
-        notes.extend(listed.notes)
-        return listed.rows
 
-    return rows(options.labelled, "--labelled"), rows(options.vetoed, "--vetoed"), notes
+def rows_of_list(path: str | None, option: str, folder: str, features: Features) -> tuple[tuple[int, ...], list[str]]:
+    """Rows of a file of an option, none where it is not given, and what a user should know about how it was read.
+
+    Raises:
+        UslError: the file cannot be read, or names something else than images of the folder.
+    """
+    if path is None:
+        return (), []
+    listed = read_image_list(path, features.images, option, other_names(folder))
+    return listed.rows, list(listed.notes)

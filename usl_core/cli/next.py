@@ -23,8 +23,9 @@ class names that are probably misspelt, images without a class), and picks the n
 every method. --labels takes a table path,label; JSON of Label Studio, COCO or Datumaro; XML of CVAT; or a folder or archive of
 images in class subfolders. margin, uherding and dropquery pick what a classifier of the labels is unsure of; picks.csv says for
 every method which class it takes a pick for, and how sure it is. Writes what `select` writes, and labels-report.txt if there is
-anything to report. With --from run.json it goes on from that run: same images and encoder, and what was labelled or vetoed then
-stays so; without --labels it repeats that run, which needs no file of labels."""
+anything to report. With --from run.json it goes on from that run: same images and encoder, and what was labelled or
+vetoed then stays so, unless --allow names it; so does --near-duplicates, unless it is given anew or off. Without --labels it
+repeats that run, which needs no file of labels."""
 
 
 def add_parser(actions: Any, raw: type[argparse.HelpFormatter], examples: str) -> None:
@@ -36,6 +37,9 @@ def add_parser(actions: Any, raw: type[argparse.HelpFormatter], examples: str) -
     parser.add_argument("--from", dest="record", metavar="RUN.JSON", help="the run to go on from, or to repeat")
     parser.add_argument("--labels", metavar="FILE", help="labels that came back: path,label in CSV, or an export")
     add_rename(parser)
+    parser.add_argument(
+        "--allow", metavar="FILE", help="images that may be picked although the run of --from vetoed them, as for --vetoed"
+    )
     add_picking(parser, "where picks.csv, picks.npy, run.json and the reports go")
     parser.set_defaults(run=run_next)
 
@@ -50,8 +54,12 @@ def run_next(options: argparse.Namespace) -> None:
             raise UslError("which labels came back? give --labels FILE, or a run to repeat with --from run.json")
         if options.rename:
             raise UslError("--rename is about the classes of --labels; add --labels FILE, or leave it out")
+        if options.allow:
+            raise UslError("--allow is of no use where a run is repeated; add --labels FILE, or leave it out")
         run_select(options)
         return
+    if options.allow and options.record is None:
+        raise UslError("--allow is about what the run of --from vetoed; add --from run.json, or leave it out")
     record = load_run_record(options.record) if options.record else None
     if record:
         refuse_beside_record(options, goes_on=True)

@@ -68,17 +68,23 @@ def add_near_duplicates(parser: argparse.ArgumentParser) -> None:
     """--near-duplicates."""
     parser.add_argument(
         "--near-duplicates",
-        type=_cosine,
+        action=_NearDuplicates,
         metavar="COS",
-        help="pick at most one of images whose features have this cosine or more, such as 0.99 (default: only copies are one)",
+        help="pick at most one of images whose features have this cosine or more, such as 0.99; off: only copies are one "
+        "(default: off, or as in the run that is gone on from)",
     )
 
 
-def _cosine(text: str) -> float:
-    try:
-        return checked_cosine(float(text))
-    except ValueError:  # a UslError is one, too
-        raise argparse.ArgumentTypeError(f"must be a cosine in (0, 1] but is {text}") from None
+class _NearDuplicates(argparse.Action):
+    """Two attributes, since `off` is not the same as an option that is left out where a record says something."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        try:
+            cosine = None if values == "off" else checked_cosine(float(values))
+        except ValueError:  # a UslError is one, too
+            raise argparse.ArgumentError(self, f"must be off or a cosine in (0, 1] but is {values}") from None
+        namespace.near_duplicates = cosine
+        namespace.near_duplicates_off = True if cosine is None else None
 
 
 def add_pretrain(parser: argparse.ArgumentParser) -> None:

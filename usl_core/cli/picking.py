@@ -14,7 +14,7 @@ from ..selection.registry import method_cards, select
 from ..selection.usl_params import UslParams
 from ..types import Features, Neighbors, Selection
 from .folders import lasting
-from .inputs import cache_dir_of, features_of, listed_rows, method_params, part_of, precision_of, views_of
+from .inputs import cache_dir_of, features_of, listed_rows, method_params, part_of, precision_of, rows_of_list, views_of
 from .labels import notes_on_file
 from .output import progress_bar
 
@@ -132,8 +132,11 @@ def pick(
     labelled, vetoed, notes = listed_rows(options, folder, features)
     near_duplicates = options.near_duplicates
     if record is not None:
-        labelled, vetoed = (*labelled, *record.labelled), (*vetoed, *record.vetoed)
-        near_duplicates = record.near_duplicates if near_duplicates is None else near_duplicates
+        allowed, read = rows_of_list(getattr(options, "allow", None), "--allow", folder, features)
+        labelled, vetoed = (*labelled, *record.labelled), (*vetoed, *set(record.vetoed).difference(allowed))
+        notes = [*notes, *read]
+        if near_duplicates is None and not getattr(options, "near_duplicates_off", None):
+            near_duplicates = record.near_duplicates
         if labels is not None and record.labels is not None:
             labels = labels.over(record.labels, back)
     method = options.method or "usl"

@@ -9,11 +9,8 @@ from pathlib import Path
 
 from ..disk import told_if_unwritable
 from ..types import Features, Neighbors, Progress, Selection
-from .formats import export_picks
+from .formats import Writer, export_picks
 from .picked import Guess
-
-READS_IMAGES = frozenset({"zip", "tree", "cvat", "coco", "embedding-atlas"})
-"""Formats that open image files, which may take long."""
 
 
 def export_bundle(
@@ -28,6 +25,7 @@ def export_bundle(
     guesses: Mapping[int, Guess] | None = None,
     classes: Iterable[str] = (),
     notes: Mapping[int, str] | None = None,
+    more: Mapping[str, Writer] | None = None,
     on_progress: Progress | None = None,
 ) -> list[str]:
     """Write what `export_picks` writes into one archive.
@@ -65,6 +63,7 @@ def export_bundle(
                 guesses=guesses,
                 classes=classes,
                 notes=notes,
+                more=more,
                 on_progress=on_progress,
             )
             whole = Path(scratch) / "whole.zip"

@@ -37,6 +37,8 @@ __all__ = [
     "write_run_record",
 ]
 
+_RECORD = "run.json"
+
 
 def write_picks_csv(
     path: Path | str,
@@ -71,7 +73,14 @@ def picks_npy(selection: Selection) -> bytes:
     return buffer.getvalue()
 
 
-def write_picks_zip(path: Path | str, images: ImageSet, indices: Sequence[int], *, on_progress: Progress | None = None) -> None:
+def write_picks_zip(
+    path: Path | str,
+    images: ImageSet,
+    indices: Sequence[int],
+    *,
+    record: Mapping[str, Any] | None = None,
+    on_progress: Progress | None = None,
+) -> None:
     """Write the picked image files, byte for byte and under their own paths, into one .zip archive.
 
     Paths of a list that lead out of its folder lose what leads out; where two become the same, the later gets a number.
@@ -80,13 +89,14 @@ def write_picks_zip(path: Path | str, images: ImageSet, indices: Sequence[int], 
         path: where to write; missing folders are made.
         images: the image set.
         indices: rows in rank order.
+        record: what `run_record` returned, to go along as run.json; an image of that name gets a number.
         on_progress: see `types.Progress`; if it raises, nothing is left behind.
 
     Raises:
         UslError: a file is gone or not the one that was scanned, or the archive cannot be written.
     """
     index_set(indices, len(images), "selection")
-    taken: set[str] = set()
+    taken = set() if record is None else {_RECORD}
     with new_file(path) as scratch, zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
         for done, index in enumerate(indices):
             if on_progress:
@@ -94,6 +104,8 @@ def write_picks_zip(path: Path | str, images: ImageSet, indices: Sequence[int], 
             # A date of its own would make every archive of the same picks differ.
             name = inside(images.paths[index], taken)
             archive.writestr(zipfile.ZipInfo(name), read_bytes(images, int(index)))
+        if record is not None:
+            archive.writestr(zipfile.ZipInfo(_RECORD), run_json(record))
 
 
 def write_run_record(path: Path | str, document: Mapping[str, Any]) -> None:

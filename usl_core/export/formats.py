@@ -59,6 +59,9 @@ _FORMATS: Mapping[str, Format] = {
     "markdown": Format(write_markdown, "picks.md: a short report"),
 }
 
+HTML = "report.html: maps, gallery, scores, labels and notes of the run, in one file"
+"""What `report.picked`, which is above, writes as a format of its own."""
+
 
 def export_formats() -> dict[str, str]:
     """The formats of `export_picks`, each with a sentence on what is written.

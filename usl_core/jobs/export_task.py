@@ -12,7 +12,9 @@ import numpy as np
 from ..errors import UslError
 from ..export.bundle import export_bundle
 from ..export.picked import Guess
+from ..json_fields import JsonFields
 from ..pipeline.prepared import load_prepared
+from ..selection.registry import params_document, params_of
 from ..types import Progress, Selection
 
 
@@ -24,6 +26,7 @@ def told(selection: Selection, guesses: Mapping[int, Guess], notes: Mapping[int,
             "clusters": selection.clusters.tolist(),
             "scores": [None if isnan(score) else score for score in selection.scores.tolist()],
             "method": selection.method,
+            "params": params_document(selection.params),
             "seed": int(selection.seed),
         },
         "guesses": [[int(row), guess.label, guess.score, guess.origin] for row, guess in guesses.items()],
@@ -47,6 +50,8 @@ def write_export(
     on_progress: Progress,
 ) -> dict[str, Any]:
     """The archive of an export; `picked`, `guesses` and `notes` are what `told` said."""
+    from ..report.picked import write_picked_report
+
     made = load_prepared(source, encoder, within=[Path(folder) for folder in within])
     if made is None:
         raise UslError(f"the features of {encoder} are no longer in the cache; encode the images again on the page Data")
@@ -55,6 +60,7 @@ def write_export(
         clusters=np.array(picked["clusters"], dtype=np.int64),
         scores=np.array([nan if score is None else score for score in picked["scores"]], dtype=np.float64),
         method=picked["method"],
+        params=params_of(JsonFields("the picks", dict(picked)), picked["method"]),
         seed=picked["seed"],
     )
     path = Path(out) / "picks-export.zip"
@@ -69,6 +75,7 @@ def write_export(
         guesses={row: Guess(label=label, score=score, origin=origin) for row, label, score, origin in guesses},
         classes=classes,
         notes={int(row): str(text) for row, text in notes},
+        more={"html": write_picked_report},
         on_progress=on_progress,
     )
     return {"file": str(path)}

@@ -14,9 +14,8 @@ from ..errors import UslError
 from ..pipeline.prepared import Prepared, load_prepared
 from ..review.flags import find_flags, reference_facts
 from ..review.pixel_facts import PixelFacts
-from ..review.pool import pool_of
-from ..review.rounds import select_call
 from ..review.session import Call
+from ..review.trained import pool_with, training_of
 from ..review.why import seed_counts
 from ..selection.registry import default_params
 from ..types import Progress
@@ -81,8 +80,9 @@ def flag_picks(
 ) -> dict[str, Any]:
     """Reasons to look twice at picks, by row; and what is usual among the images, to be handed in the next time."""
     made, asked = _prepared(source, encoder, within), _call(call)
-    facts = _facts(reference) if reference else reference_facts(made.images, on_progress=_part(on_progress, 0.0, 0.7))
-    pool = pool_of(made.features, made.neighbors, asked, select_call(asked, made.features, made.neighbors))
+    facts = _facts(reference) if reference else reference_facts(made.images, on_progress=_part(on_progress, 0.0, 0.5))
+    training, selecting = training_of(asked, made.features), _part(on_progress, 0.5, 0.7)
+    pool = pool_with(made.features, made.neighbors, asked, training, on_progress=selecting)
     found = find_flags(pool, picks, labelled=labelled, reference=facts, on_progress=_part(on_progress, 0.7, 1.0))
     return {
         "flags": [[int(row), [flag.reason for flag in several]] for row, several in found.items()],

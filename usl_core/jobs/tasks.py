@@ -168,13 +168,20 @@ def write_report_file(
 
 
 def write_picks_archive(
-    source: str, encoder: str, indices: Sequence[int], out: str, within: Sequence[str] = (), *, on_progress: Progress
+    source: str,
+    encoder: str,
+    indices: Sequence[int],
+    out: str,
+    record: Mapping[str, Any] | None = None,
+    within: Sequence[str] = (),
+    *,
+    on_progress: Progress,
 ) -> dict[str, Any]:
-    """The picked images, as they are, in one .zip archive."""
+    """The picked images, as they are, and the record of the run in one .zip archive."""
     from ..export.files import write_picks_zip
 
     path = Path(out) / "picks.zip"
-    write_picks_zip(path, _prepared(source, encoder, within).images, indices, on_progress=on_progress)
+    write_picks_zip(path, _prepared(source, encoder, within).images, indices, record=record, on_progress=on_progress)
     return {"file": str(path)}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -66,6 +66,7 @@ def write_report(
     map_note: str = "",
     command: str | None = None,
     max_points: int = 20_000,
+    more: Sequence[Section] = (),
 ) -> Path:
     """Write `report.html`.
 
@@ -77,6 +78,7 @@ def write_report(
         map_note: how the map was drawn, e.g. "drawn with UMAP seed 0, trustworthiness 0.91".
         command: the command line that repeats this; None shows the Python call instead.
         max_points: background points drawn at most; see `map_figure`.
+        more: sections after the picks.
 
     Returns:
         The file.
@@ -90,11 +92,19 @@ def write_report(
         raise UslError(f"map coordinates must have shape ({n}, 2), one row per image, but have {flat.shape}")
     whole_number(max_points, "max_points", 1)
     path = Path(directory) / "report.html"
-    write_atomically(path, _page(comparison, flat, title, map_note, command, max_points).encode())
+    write_atomically(path, _page(comparison, flat, title, map_note, command, max_points, more).encode())
     return path
 
 
-def _page(comparison: Comparison, flat: FloatArray, title: str, map_note: str, command: str | None, max_points: int) -> str:
+def _page(
+    comparison: Comparison,
+    flat: FloatArray,
+    title: str,
+    map_note: str,
+    command: str | None,
+    max_points: int,
+    more: Sequence[Section],
+) -> str:
     from plotly.offline import get_plotlyjs
 
     images = comparison.features.images
@@ -127,6 +137,7 @@ def _page(comparison: Comparison, flat: FloatArray, title: str, map_note: str, c
         Section("classes", "Classes", "Classes", sections.classes(comparison, counts, sizes) if counts else {}),
         Section("overlap", "Agreement", "Agreement", sections.agreement(comparison) if several else {}),
         Section("picks", "Picks", "Picks", files.picks(comparison, facts, flat)),
+        *more,
         Section("files", "Files", "Files", files.files(images)),
         Section("origin", "Repeat", "How to repeat this", files.origin(comparison, command)),
     ]

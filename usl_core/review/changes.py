@@ -20,7 +20,7 @@ class Changes:
     """How the images differ from those of the review.
 
     Args:
-        gone: paths that the review refers to and the set lacks.
+        gone: paths that the review refers to and the set lacks, though it had them when the review last agreed with it.
         changed: paths that the review refers to and whose content is another.
         new: paths of the set that the review has not seen.
         n_before: images of the review.
@@ -53,8 +53,12 @@ def changes_of(session: Session, images: ImageSet) -> Changes:
     known = np.frombuffer(session.known, dtype=_TYPE)
     is_new = ~np.isin(_numbers(images.paths), known) if len(known) else np.zeros(len(images), dtype=bool)
     digests = session.digests
+    missing = [path for path in referred if path not in places]
+    if len(known):  # labels and notes outlive their images, which are told of once; a pick cannot
+        there = np.isin(_numbers(missing), known).tolist()
+        missing = [path for path, was in zip(missing, there, strict=True) if was or path in session.picks]
     return Changes(
-        gone=tuple(path for path in referred if path not in places),
+        gone=tuple(missing),
         changed=tuple(
             path
             for path in referred

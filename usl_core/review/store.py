@@ -6,12 +6,9 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
-from ..cache import locks
 from ..disk import told_if_unwritable, write_atomically
 from ..errors import UslError
 from ..images.regular_files import read_regular
@@ -20,6 +17,7 @@ from .backups import BACKUPS, back_up, backups_of, newest_backup
 from .loaded import Loaded
 from .owners import Owner, SessionHeld, SessionLost, owner_of, owner_path, when_text, write_owner
 from .timeline import Timeline
+from .turns import turn
 
 __all__ = [
     "BACKUPS",
@@ -43,7 +41,6 @@ BACKUP_SECONDS, BACKUP_SAVES = 600, 25
 MAX_BYTES = 256 << 20
 """Of a file; a larger one is not read."""
 _ELSEWHERE = "free some space, or set USL_SESSIONS_DIR to another folder"
-_PATIENCE = 5.0  # seconds that two openers wait for each other; what they wait for takes milliseconds
 
 
 def sessions_dir() -> Path:
@@ -89,7 +86,7 @@ class SessionFile:
         content = document.written(timeline)
         if len(content) > MAX_BYTES:
             raise UslError(f"the review takes {len(content):,} bytes, more than the {MAX_BYTES:,} that can be read again")
-        with _turn(self.path):
+        with turn(self.path):
             self._refuse_lost()
             if self._saves >= BACKUP_SAVES or time.monotonic() - self._backed_up >= BACKUP_SECONDS:
                 back_up(self.path)
@@ -104,7 +101,7 @@ class SessionFile:
 
     def close(self) -> None:
         """Let go, so that others may open it; a review that was taken over is left to its new owner."""
-        with _turn(self.path):
+        with turn(self.path):
             holder = owner_of(self.path)
             if holder is not None and holder.token == self.owner.token:
                 owner_path(self.path).unlink(missing_ok=True)
@@ -134,7 +131,7 @@ def open_session(
     path = session_path(source, directory)
     with told_if_unwritable(str(path.parent), path.parent, _ELSEWHERE):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with _turn(path):
+    with turn(path):
         holder = owner_of(path)
         if holder is not None and holder.token != owner.token and not holder.is_gone and not take_over:
             since = f"since {when_text(holder.since)}, last saved {when_text(holder.seen)}"
@@ -196,18 +193,3 @@ def _load(path: Path) -> Loaded:
 
 def _of(backup: Path) -> str:
     return f"The backup of {when_text(backup.stat().st_mtime)}"
-
-
-@contextmanager
-def _turn(path: Path) -> Iterator[None]:
-    """One at a time between looking who owns a review and writing it, where the file system has locks; see `cache.locks`."""
-    lock, until = locks.take(path.parent, path.name), time.monotonic() + _PATIENCE
-    while lock is None and time.monotonic() < until:
-        time.sleep(0.01)
-        lock = locks.take(path.parent, path.name)
-    if lock is None:
-        raise UslError(f"{path} is being written by somebody else for {_PATIENCE:.0f} s now; try again")
-    try:
-        yield
-    finally:
-        lock.release()

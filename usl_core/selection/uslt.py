@@ -63,13 +63,20 @@ def choice_of(record: TrainingRecord, neighbors: Neighbors, near_duplicates: flo
     return candidates_of(*given, duplicates=duplicates, neighbors=neighbors, near_duplicates=near_duplicates)
 
 
-def selection_of(training: UsltTraining, choice: Candidates | None = None, labelled: IntArray | None = None) -> Selection:
+def selection_of(
+    training: UsltTraining,
+    choice: Candidates | None = None,
+    labelled: IntArray | None = None,
+    *,
+    budget: int | None = None,
+) -> Selection:
     """The picks of a training.
 
     Args:
         training: that has ended.
         choice: what may be picked, at least m; None: as when it began.
         labelled: beside a choice, the sorted rows that have a label already.
+        budget: beside a choice, how many of the picks are wanted; None: as many as it was trained for.
 
     Returns:
         Selection, the largest clusters first; `scores` are the confidences, `cluster_labels` the clusters of the first head,
@@ -79,7 +86,7 @@ def selection_of(training: UsltTraining, choice: Candidates | None = None, label
     picks = last.picks
     if choice is not None:
         fixed = np.empty(0, dtype=np.int64) if labelled is None else labelled
-        picks = most_confident(last.clusters, last.confidence, training.budget, choice.rows, fixed)
+        picks = most_confident(last.clusters, last.confidence, budget or training.budget, choice.rows, fixed)
     info = {
         "epochs": float(last.epoch),
         "loss": last.loss,

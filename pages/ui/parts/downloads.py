@@ -52,7 +52,7 @@ def show(
         label = st.selectbox("Picks of", options, index=preferred, key="download-method")
         method = titles.get(label, next(iter(titles.values())))
         _files(choices, made, selections[method], whole[method], method)
-        _archive(choices, made, selections[method])
+        _archive(choices, made, selections[method], whole[method], method)
     with right:
         _report(choices, made, whole, map_method, umap)
     if len(selections[method]) < len(whole[method]):
@@ -78,9 +78,7 @@ def _files(choices: Choices, made: Prepared, selection: Selection, whole: Select
         return picks_csv(selection, made.features, made.neighbors, k, spreadsheet=spreadsheet)
 
     def record() -> bytes:
-        folder, _, split = source_parts(sources.told_of(made.source))
-        alike = choices.near_duplicates
-        return run_json(run_record(whole, made.features, folder=folder, split=split, method=method, near_duplicates=alike))
+        return run_json(_record(choices, made, whole, method))
 
     with st.container(horizontal=True):
         about = "Rank, path, row, cluster, class, density and score of each pick"
@@ -99,15 +97,22 @@ def _files(choices: Choices, made: Prepared, selection: Selection, whole: Select
         )
 
 
-def _archive(choices: Choices, made: Prepared, selection: Selection) -> None:
-    arguments = {"source": made.source, "encoder": choices.encoder, "indices": selection.indices.tolist(), "out": "{out}"}
+def _record(choices: Choices, made: Prepared, whole: Selection, method: str) -> dict[str, Any]:
+    folder, _, split = source_parts(sources.told_of(made.source))
+    return run_record(whole, made.features, folder=folder, split=split, method=method, near_duplicates=choices.near_duplicates)
+
+
+def _archive(choices: Choices, made: Prepared, selection: Selection, whole: Selection, method: str) -> None:
+    record = _record(choices, made, whole, method)
+    told = {"source": made.source, "encoder": choices.encoder, "indices": selection.indices.tolist(), "record": record}
+    known = {name: value for name, value in record.items() if name != "versions"}  # they grow when torch is imported
     job = work.section(
-        f"archive {fingerprint(made.features.fingerprint, selection.indices)}",
+        f"archive {fingerprint(made.features.fingerprint, selection.indices, known)}",
         "archive",
-        arguments,
+        {**told, "out": "{out}"},
         doing="Packing the images",
         label="Pack the picked images",
-        help="One .zip with the picked files as they are.",
+        help="One .zip with the picked files as they are, and run.json.",
         quiet=True,
     )
     _link(job, "picks.zip")

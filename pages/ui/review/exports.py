@@ -9,6 +9,7 @@ import streamlit as st
 
 import usl_core as usl
 from usl_core.cache.store import fingerprint
+from usl_core.export.formats import HTML
 from usl_core.export.picked import known_classes
 from usl_core.export.run_record import run_record
 from usl_core.images.subsets import source_parts
@@ -29,7 +30,8 @@ _NAME_FOLDERS = frozenset({"label-studio", "fiftyone", "torchvision"})
 _ASK_CLASSES = frozenset({"label-studio", "cvat"})
 """Formats that set up a tool in which somebody chooses among the classes."""
 _TITLES = {
-    **{name: name.upper() for name in ("csv", "tsv", "json", "npy", "txt", "cvat", "coco", "html")},
+    **{name: name.upper() for name in ("csv", "tsv", "json", "npy", "txt", "cvat", "coco")},
+    "html": "HTML report",
     "index-csv": "index CSV",
     "zip": "zip of the images",
     "tree": "folder tree",
@@ -98,7 +100,7 @@ def show(
         classes: names that may be chosen when labelling.
         record: what run.json says.
     """
-    formats = usl.export_formats()
+    formats = usl.export_formats() | {"html": HTML}
     if sources.upload_at(made.source) is not None or folders.is_read_only():
         formats = {name: summary for name, summary in formats.items() if name not in _NAME_FOLDERS}
     wanted = st.pills(  # a select box grows while it is open, and the button below it would escape the click

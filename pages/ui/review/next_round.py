@@ -17,18 +17,14 @@ from .. import state
 from ..parts import tables
 from ..state import Choices, Key
 from ..text import number_of, plain
-from . import picks
+from . import picks, uslt
 from .opened import Opened
-
-_TRAINED = "usl-t"  # needs a training of its own
 
 
 def offered(session: Session | None, has_classes: bool) -> dict[str, str]:
     """The methods that can be asked, by what they are called; those of a second round where something has a class."""
     knows = session is not None and any(name is not None for name in session.labels.values())
-    cards = [
-        card for card in method_cards(second_round=knows) if card.name != _TRAINED and (has_classes or not card.needs_labels)
-    ]
+    cards = [card for card in method_cards(second_round=knows) if has_classes or not card.needs_labels]
     return {method_style(card.name).label: card.name for card in cards}
 
 
@@ -48,17 +44,26 @@ def show(opened: Opened, made: Prepared, choices: Choices) -> None:
         preferred = list(options.values()).index(usual)
         label = st.selectbox("Method of the next round", labels, index=preferred, key=f"next-after-{usual}", width=220)
         budget = st.number_input("Budget", 1, 1_000_000, choices.budget, 1, key="next-budget", width=140)
+        method = options.get(label, "usl")
+        is_trained = _is_trained(choices, made, method, int(budget))
         pressed = st.button(
             "Pick the next round",
             key="next-round",
             icon=":material/fast_forward:",
             type="primary",
+            disabled=not is_trained,
             help="The picks of now go to the history. What is accepted or labelled repels, and is not picked again.",
         )
-    method = options.get(label, "usl")
+    if not is_trained:
+        uslt.missing(int(budget), choices.seed)
     st.caption(f"{plain(summaries[method])} {number_of(n_labels, 'image')} with a label so far.")
     if pressed and _begin(opened, made, choices, method, int(budget)):
         state.choose_now({Key.REVIEWED: method_style(method).label, Key.BUDGET: int(budget), Key.PIN: ""})
+
+
+def _is_trained(choices: Choices, made: Prepared, method: str, budget: int) -> bool:
+    params = picks.params_of(choices, made, method)
+    return picks.is_trained(made, Call(method=method, params=params, seed=choices.seed, budget=budget))
 
 
 def _begin(opened: Opened, made: Prepared, choices: Choices, method: str, budget: int) -> bool:
@@ -67,13 +72,13 @@ def _begin(opened: Opened, made: Prepared, choices: Choices, method: str, budget
             session,
             made.features,
             method=method,
-            params=choices.of(method),
+            params=picks.params_of(choices, made, method),
             seed=choices.seed,
             budget=budget,
             near_duplicates=choices.near_duplicates,
             next_round=True,
         )
-        return rounds.next_round(session, made.features, call, picks.pool(made, call).selection)
+        return rounds.next_round(session, made.features, call, picks.selected(made, call))
 
     with st.spinner("Picking"):
         if opened.act(begun):

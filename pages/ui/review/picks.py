@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from usl_core.errors import UslError
 from usl_core.figures.palette import method_style
 from usl_core.fingerprints import fingerprint
 from usl_core.names import display_name
@@ -16,15 +18,21 @@ from usl_core.pipeline.prepared import Prepared
 from usl_core.review import rounds
 from usl_core.review.pool import Pool, pool_of, runners_up
 from usl_core.review.session import Call, Session, Slot, row_by_path
+from usl_core.review.trained import pool_with, training_record
 from usl_core.selection.registry import default_params, is_quick
 from usl_core.types import ImageSet, Selection
+from usl_core.uslt.train import UsltTraining
 
-from .. import cached
+from .. import cached, trained
 from ..addresses import image_url
 from ..keeping import kept
 from ..state import Choices
 from .opened import Opened
 
+TRAINED = "usl-t"
+"""The method whose picks need a training of their own, which the page USL-T makes."""
+_BELOW = 11
+"""Characters that fit below a small picture: beginning and end, since names of cameras and data sets begin alike."""
 SPARES, AROUND = 5, 10
 """Runners-up that the desk shows of each pick; and picks before and after the chosen one that it knows them of."""
 
@@ -40,22 +48,46 @@ def pool(made: Prepared, call: Call) -> Pool:
     Raises:
         UslError: what `usl.select` refuses.
     """
-    return _pool(made.features.fingerprint, call_key(call), made, call)
+    if call.method != TRAINED:
+        return _pool(made.features.fingerprint, call_key(call), None, made, call, None)
+    record = training_record(call, made.features)
+    return _pool(made.features.fingerprint, call_key(call), record.version, made, call, cached.training(record))
+
+
+def is_trained(made: Prepared, call: Call) -> bool:
+    """Whether what the picks of a call need was trained and is there."""
+    return call.method != TRAINED or training_record(call, made.features).version is not None
 
 
 @kept(16)
-def _pool(features: str, key: str, _made: Prepared, _call: Call) -> Pool:
-    return pool_of(_made.features, _made.neighbors, _call, _selected(_made, _call))
+def _pool(features: str, key: str, version: int | None, _made: Prepared, _call: Call, _training: UsltTraining | None) -> Pool:
+    found = _made_by_a_job(_made, _call)
+    if found is not None:
+        return pool_of(_made.features, _made.neighbors, _call, found)
+    return pool_with(_made.features, _made.neighbors, _call, _training)
 
 
-def _selected(made: Prepared, call: Call) -> Selection | None:
+def _made_by_a_job(made: Prepared, call: Call) -> Selection | None:
     """Of what takes a while, the picks that a job has made, where nothing was kept or labelled yet; see `slow_picks`."""
-    if not is_quick(call.method, len(made.features)) and not (call.kept or call.labelled or call.vetoed):
-        asked = (made.features, call.method, call.budget, call.params)
-        found = KeptPicks(*asked, seed=call.seed, near_duplicates=call.near_duplicates).load()
-        if found is not None:
-            return found
-    return rounds.select_call(call, made.features, made.neighbors)
+    if call.method == TRAINED or is_quick(call.method, len(made.features)) or call.kept or call.labelled or call.vetoed:
+        return None
+    asked = (made.features, call.method, call.budget, call.params)
+    return KeptPicks(*asked, seed=call.seed, near_duplicates=call.near_duplicates).load()
+
+
+def selected(made: Prepared, call: Call) -> Selection | None:
+    """What a call gives beside the picks that are kept; None where nothing is missing.
+
+    Raises:
+        UslError: what `usl.select` refuses, or USL-T has not been trained so.
+    """
+    found = pool(made, call).selection
+    if found is None and len(call.kept) < call.budget:
+        raise UslError(
+            f"USL-T with these settings (m = {call.budget:,}, seed {call.seed}) has not been trained yet; train it on the page "
+            "USL-T, or choose another method"
+        )
+    return found
 
 
 def begin(opened: Opened, title: str, made: Prepared, choices: Choices, method: str) -> None:
@@ -67,12 +99,12 @@ def begin(opened: Opened, title: str, made: Prepared, choices: Choices, method: 
     call = rounds.first_call(
         made.features,
         method=method,
-        params=_params(choices, method),
+        params=params_of(choices, made, method),
         seed=choices.seed,
         budget=choices.budget,
         near_duplicates=choices.near_duplicates,
     )
-    selection = pool(made, call).selection
+    selection = selected(made, call)
     assert selection is not None  # nothing is kept yet
     opened.begin(rounds.start(title, made.source, made.features, call, selection))
 
@@ -85,19 +117,19 @@ def select_again(opened: Opened, made: Prepared, choices: Choices, method: str) 
             session,
             made.features,
             method=method,
-            params=_params(choices, method),
+            params=params_of(choices, made, method),
             seed=choices.seed,
             budget=choices.budget,
             near_duplicates=choices.near_duplicates,
         )
-        return rounds.reselected(session, made.features, call, pool(made, call).selection)
+        return rounds.reselected(session, made.features, call, selected(made, call))
 
     opened.act(again)
 
 
 def differences(session: Session, made: Prepared, choices: Choices, method: str) -> list[str]:
     """In what the sidebar says something else than the picks were made with, each as "budget m 40, not 20"."""
-    call, params = session.call, _params(choices, method)
+    call, params = session.call, params_of(choices, made, method)
     alike = ("off" if value is None else f"{value:g}" for value in (choices.near_duplicates, call.near_duplicates))
     pairs = [
         ("encoder", made.features.encoder, session.encoder),
@@ -107,9 +139,8 @@ def differences(session: Session, made: Prepared, choices: Choices, method: str)
         ("one of near-duplicates", *alike),
     ]
     if method == call.method and params is not None and params != call.params:
-        pairs += [
-            (f"{name} of {method_style(method).label}", str(now), str(then)) for name, now, then in _unlike(params, call.params)
-        ]
+        its = method_style(method).label
+        pairs += [(f"{name} of {its}", str(now), str(then)) for name, now, then in _unlike(params, call.params)]
     return [f"{what} {now}, not {then}" for what, now, then in pairs if now != then]
 
 
@@ -136,7 +167,10 @@ def _unlike(now: Any, then: Any) -> list[tuple[str, Any, Any]]:
     return [(name, getattr(now, name), getattr(then, name)) for name in names if getattr(now, name) != getattr(then, name)]
 
 
-def _params(choices: Choices, method: str) -> Any:
+def params_of(choices: Choices, made: Prepared, method: str) -> Any:
+    """The parameter object of a method as the page says it; None where it has none."""
+    if method == TRAINED:
+        return trained.params_of(choices, made)
     return choices.of(method) or default_params(method)
 
 
@@ -222,7 +256,7 @@ def image(name: str, images: ImageSet, row: int) -> dict[str, Any]:
         "src": image_url(name, images.digests[row]),
         "file": file,
         "text": file + (f", class {known}" if known else ""),
-        "about": known or display_name(images.paths[row].rpartition("/")[2], 24),
+        "about": known or display_name(PurePosixPath(images.paths[row]).stem, _BELOW),
     }
 
 

@@ -62,7 +62,8 @@ def _facts(choices: Choices, made: Prepared, session: Session, found: Why, rank:
     if pick.penalty is not None:
         facts.append(("Penalty λ · RegBar", f"{pick.penalty:.3f}"))
     if pick.score is not None:
-        facts.append(("U − λ · RegBar" if pick.penalty is not None else "Score", f"{pick.score:.3f}"))
+        named = {"usl": "U − λ · RegBar", "usl-t": "Confidence"}
+        facts.append((named.get(session.call.method, "Score"), f"{pick.score:.3f}"))
     return facts
 
 

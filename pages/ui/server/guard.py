@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -36,6 +36,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)/?$")
+_OURS = "/api/"
 _THIS_MACHINE = ["127.0.0.1", "localhost"]
 _PORTS = {"http": 80, "https": 443}
 
@@ -193,9 +194,33 @@ class OwnOrigin:
         await self.app(scope, receive, send)
 
 
+class BelowBasePath:
+    """Finds our own routes below `server.baseUrlPath` too, where Streamlit puts its own and nothing else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (base := base_path()) and scope["path"].startswith(f"{base}{_OURS}"):
+            raw = scope.get("raw_path")
+            scope = {**scope, "path": scope["path"][len(base) :]}
+            if raw is not None:
+                scope["raw_path"] = raw.removeprefix(quote(base).encode())
+        await self.app(scope, receive, send)
+
+
+def base_path() -> str:
+    """What every address of the app begins with behind a proxy, such as "/usl"; empty for none."""
+    from streamlit import config
+
+    given = str(config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{given}" if given else ""
+
+
 MIDDLEWARE = [
     Middleware(SecurityHeaders),
     Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(), www_redirect=False),
     Middleware(OwnOrigin, names=[name.lower() for name in allowed_hosts()]),
     Middleware(UploadLimits),
+    Middleware(BelowBasePath),
 ]

@@ -15,6 +15,7 @@ from usl_core.parameters import Declared, Parameter, declared
 from usl_core.pipeline.prepared import N_NEIGHBORS
 from usl_core.selection.registry import methods, runs_as
 from usl_core.selection.usl_params import UslParams
+from usl_core.uslt.params import UsltParams
 
 from .. import cached, errors, state
 from ..access import looking, sources
@@ -236,7 +237,9 @@ def set_back(*, method: str, encoder: str, budget: int, seed: int, params: Any, 
     }
     if near_duplicates is not None:
         values[Key.ALIKE] = "" if near_duplicates == state.USUALLY_ALIKE else f"{near_duplicates:g}"
-    if isinstance(params, UslParams):
+    if isinstance(params, UsltParams):
+        values |= controls_uslt.shown(params)
+    elif isinstance(params, UslParams):
         weight = _RELATIVE_WEIGHT if params.relative_weight else _ABSOLUTE_WEIGHT
         values |= knobs.shown(params, leave_out=("reg_weight",)) | {weight.how.key: params.reg_weight}
     elif params is not None:

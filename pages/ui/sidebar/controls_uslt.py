@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -47,6 +48,13 @@ def section(n: int | None, usl: UslParams) -> UsltParams:
         most = declared(UsltParams)["n_clusters"].how.high
         advanced = knobs.controls(UsltParams, main=False, leave_out=_SHARED, high={"n_clusters": min(n or most, most)})
     return UsltParams(n_neighbors=usl.n_neighbors, count_self=usl.count_self, **main, **advanced)
+
+
+def shown(params: UsltParams) -> dict[str, Any]:
+    """Settings as their controls show them, those that USL shares included."""
+    usl = declared(UslParams)
+    shared = {usl[name].how.key: usl[name].shown(getattr(params, name)) for name in _SHARED}
+    return knobs.shown(params, leave_out=_SHARED) | shared
 
 
 def _presets() -> None:

@@ -18,9 +18,9 @@ STYLE = """<style>
 [class*="st-key-reset"] [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); }
 [class*="st-key-reset"] button { min-height: 1.6rem; padding: .1rem; }
-[data-testid="stButtonGroup"] button p { text-transform: capitalize; }
-[class*="st-key-learner"] [data-testid="stButtonGroup"] button p { text-transform: none; }
-.st-key-methods [data-testid="stButtonGroup"] button p { text-transform: none; }
+[data-testid="stButtonGroup"] button p::first-letter { text-transform: uppercase; }
+[class*="st-key-learner"] [data-testid="stButtonGroup"] button p::first-letter { text-transform: none; }
+.st-key-methods [data-testid="stButtonGroup"] button p::first-letter { text-transform: none; }
 .st-key-methods [data-testid="stButtonGroup"] > div { flex-wrap: wrap; }
 .st-key-what-to-compare [data-testid="stButtonGroup"] button { padding-inline: .7rem; }
 </style>"""

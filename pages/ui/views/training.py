@@ -18,7 +18,7 @@ from usl_core.uslt.records import TrainingRecord
 from usl_core.uslt.reports import EpochReport, most_confident
 from usl_core.uslt.train import UsltTraining
 
-from .. import cached, errors
+from .. import cached, errors, trained
 from ..access import folders
 from ..jobs import pressed, work
 from ..jobs.pool import pool
@@ -94,9 +94,8 @@ class Run:
 
 
 def asked_for(choices: Choices, made: Prepared) -> Run:
-    """The training with the settings of the sidebar; without augmented views where vectors were made elsewhere."""
-    params = replace(choices.uslt, n_views=0) if is_vectors(made.features.encoder) else choices.uslt
-    return Run(made, choices.budget, params, choices.seed)
+    """The training with the settings of the sidebar."""
+    return Run(made, choices.budget, trained.params_of(choices, made), choices.seed)
 
 
 def say_without_views(made: Prepared) -> None:
@@ -132,13 +131,14 @@ def for_compare(choices: Choices, made: Prepared) -> tuple[Selection, Scorecard]
     """Picks and numbers of USL-T beside the other methods, or the way to them: a training of one click."""
     asked, found = asked_for(choices, made), latest_finished(choices, made)
     if found is None or found.key != asked.key:
-        _quick(asked, found)
+        quick(asked, found)
     if found is None or found.finished is None:
         return None
     return cached.trained(made, found.record, found.finished, choices.params.n_neighbors, choices.near_duplicates)
 
 
-def _quick(asked: Run, found: Run | None) -> None:
+def quick(asked: Run, found: Run | None) -> None:
+    """A button that trains on another page than USL-T; `found` is what is shown there meanwhile."""
     if found is not None:
         st.caption(":material/info: USL-T is shown as it was trained last; the settings of the sidebar are others.")
     if folders.is_read_only():

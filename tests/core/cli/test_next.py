@@ -261,6 +261,22 @@ def test_the_next_round_goes_on_from_the_last(folder, labels, tmp_path, capsys):
     assert files_of(tmp_path / "again") == files_of(tmp_path / "three")
 
 
+def test_what_the_run_fixed_is_taken_back(folder, labels, tmp_path):
+    (tmp_path / "veto.txt").write_text("12.png\n13.png\n")
+    (tmp_path / "allow.txt").write_text("13.png\n")
+    first = ["next", folder, "--labels", labels, "--budget", 3, "--vetoed", tmp_path / "veto.txt", "--near-duplicates", 0.9999]
+    assert run(*first, "--out", tmp_path / "two") == 0
+    on = ["next", "--from", tmp_path / "two" / "run.json", "--labels", labels, "--budget", 20]
+    assert run(*on, "--out", tmp_path / "same") == 0
+    same = load_run_record(tmp_path / "same" / "run.json")
+    assert (same.near_duplicates, same.vetoed) == (0.9999, (12, 13))
+    assert run(*on, "--near-duplicates", "off", "--allow", tmp_path / "allow.txt", "--out", tmp_path / "other") == 0
+    other = load_run_record(tmp_path / "other" / "run.json")
+    assert (other.near_duplicates, other.vetoed) == (None, (12,))
+    assert run(*on, "--near-duplicates", "0.99", "--out", tmp_path / "anew") == 0
+    assert load_run_record(tmp_path / "anew" / "run.json").near_duplicates == 0.99
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -268,6 +284,9 @@ def test_the_next_round_goes_on_from_the_last(folder, labels, tmp_path, capsys):
         (("--rename", "a=b"), "which labels came back? give --labels FILE"),
         (("--from", "RUN", "--rename", "a=b"), "--rename is about the classes of --labels"),
         (("--from", "RUN", "--budget", 3), "--from repeats a run exactly, so budget cannot be changed beside it"),
+        (("--from", "RUN", "--near-duplicates", "off"), "--from repeats a run exactly, so near_duplicates cannot be changed"),
+        (("--from", "RUN", "--allow", "LABELS"), "--allow is of no use where a run is repeated"),
+        (("--labels", "LABELS", "--allow", "LABELS"), "--allow is about what the run of --from vetoed"),
         (("--from", "RUN", "--labels", "LABELS"), "how many images? give --budget M"),
         (
             ("--from", "RUN", "--labels", "LABELS", "--budget", 3, "--encoder", "x"),

@@ -438,6 +438,19 @@ def test_the_archive_holds_the_picked_files_byte_for_byte_in_rank_order(photos, 
     assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "new" / "picks.zip").read_bytes()
 
 
+def test_the_record_goes_along_and_an_image_of_its_name_makes_way(photos, tmp_path):
+    (photos.root / "a" / "1.png").rename(photos.root / "run.json.png")
+    images = scan(photos.root)
+    renamed = replace(images, paths=tuple("run.json" if path == "run.json.png" else path for path in images.paths))
+    (photos.root / "run.json.png").rename(photos.root / "run.json")
+    write_picks_zip(tmp_path / "picks.zip", renamed, range(len(renamed)), record={"format": 2})
+    with zipfile.ZipFile(tmp_path / "picks.zip") as archive:
+        names = archive.namelist()
+        assert json.loads(archive.read("run.json")) == {"format": 2}
+    assert names.count("run.json") == 1
+    assert len(set(names)) == len(renamed) + 1
+
+
 def test_no_half_archive_is_left(photos, tmp_path):
     def stop(fraction, note):
         if fraction > 0:

@@ -56,6 +56,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         guesses=GUESSES,
         more={"html": write_picked_report},
         classes=CLASSES,
+        notes={0: "</td><script>alert(1)</script>\u202e", 1: "=cmd|' /C calc'!A0", 2: "[x](javascript:alert(1)) `a` | b\n# c"},
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import usl_core as usl
 from usl_core import UslError
 from usl_core.review import actions, changes, labelling, merging, ranks, rounds
-from usl_core.review.session import LabelConflict, Session
+from usl_core.review.session import LabelConflict, Session, Slot
 from usl_core.types import Features
 
 from .made import Made, N, check, features_of, made
@@ -192,7 +192,10 @@ def test_changed_images_are_listed_and_what_holds_is_kept():
     assert "3 are gone (2 of them picks), 1 have another content, 2 are new" in said
     assert after.notes == session.notes
     assert [slot.accepted for slot in after.slots] == [False, True, False, False, False, False]
-    assert not changes.changes_of(after, now.images).changed
+    assert not changes.changes_of(after, now.images), "the note outlives its image, which is told of once"
+    strange = replace(after, slots=(*after.slots, Slot(path="never/there.png")))
+    assert changes.changes_of(strange, now.images).gone == ("never/there.png",)
+    assert not changes.changes_of(changes.reconciled(strange, now.images).session, now.images)
     graph = usl.find_neighbors(now, 10)
     call = rounds.call_for(after, now, method="usl", params=session.call.params, budget=8)
     filled = rounds.reselected(after, now, call, rounds.select_call(call, now, graph)).session
