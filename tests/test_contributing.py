@@ -25,7 +25,7 @@ PAGE = ROOT / "CONTRIBUTING.md"
 LONGEST = 200
 COPIED = ("usl_core", "pages")  # what examples change; the rest is linked
 LINKED = ("app.py", "assets", ".streamlit", "pyproject.toml")
-METHOD, ENCODER, NEW_PAGE = "k-center", "pixels:histogram", "outliers"
+METHOD, LABEL, ENCODER, NEW_PAGE = "densest", "Densest", "pixels:histogram", "outliers"
 
 _NEW = re.compile(r"# ((?:usl_core|pages)/[\w/]+\.py)")
 _CHANGED = re.compile(r"--- ([\w/]+\.py)")
@@ -141,16 +141,17 @@ def output(root: Path, *module: str) -> str:
 
 def test_the_selector_is_listed_and_selects(followed):
     assert METHOD not in usl.methods()
-    assert METHOD in [line.split()[0] for line in output(followed, "usl_core", "methods").splitlines()]
+    assert METHOD in [line.partition(" ")[0] for line in output(followed, "usl_core", "methods").splitlines()]
     asked = ("usl_core", "select", "demo:digits", "--method", METHOD, "--budget", "10", "-q")
     picked = output(followed, *asked, "--out", "picks").split()
     assert len(set(picked)) == 10
     assert output(followed, "usl_core", "select", "--from", "picks/run.json", "-q").split() == picked
     demo = usl.load_demo("digits")
-    rows = np.load(followed / "picks" / "picks.npy")
-    for rank in range(1, 10):
-        distances = np.linalg.norm(demo.features.values[:, None] - demo.features.values[rows[:rank]], axis=2).min(axis=1)
-        assert distances[rows[rank]] == pytest.approx(distances.max(), rel=1e-3)
+    rows = {path: row for row, path in enumerate(demo.images.paths)}
+    for k, paths in ((20, picked), (3, output(followed, *asked, "--set", "densest.n_neighbors=3").split())):
+        u = usl.utility(demo.neighbors, k)
+        np.testing.assert_allclose(u[[rows[path] for path in paths]], np.sort(u)[::-1][:10], rtol=1e-5)
+    assert "densest.n_neighbors" in output(followed, "usl_core", "methods")
 
 
 # ---------------------------------------------------------------- an encoder
@@ -195,7 +196,7 @@ def visit(page, **query):
         "galleries": {part["title"]: [item["row"] for item in part["items"]] for part in parts if "items" in part},
     }
 
-told = {"page": visit("outliers", k="5"), "compare": visit("compare", m="10", map="PCA", methods=["Random", "k-center"])}
+told = {"page": visit("outliers", k="5"), "compare": visit("compare", m="10", map="PCA", methods=["Random", "Densest"])}
 pool().close()
 print(json.dumps({**told, "menu": menus[-1]}))
 """
@@ -218,5 +219,5 @@ def test_the_page_opens_and_is_in_the_menu(visited):
 
 def test_compare_knows_the_selector(followed, visited):
     assert not visited["compare"]["wrong"]
-    assert set(visited["compare"]["galleries"]) >= {"Picks of Random", f"Picks of {METHOD}"}
-    assert len(visited["compare"]["galleries"][f"Picks of {METHOD}"]) == 10
+    assert set(visited["compare"]["galleries"]) >= {"Picks of Random", f"Picks of {LABEL}"}
+    assert len(visited["compare"]["galleries"][f"Picks of {LABEL}"]) == 10

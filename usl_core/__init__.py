@@ -32,6 +32,7 @@ _HOMES = {
     "select": "selection.registry",
     "methods": "selection.registry",
     "method_cards": "selection.registry",
+    "KCenterParams": "selection.k_center",
     "UslParams": "selection.usl_params",
     "UsltParams": "uslt.params",
     "train_uslt": "uslt.train",
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
     from .pretrain.params import PretrainParams
     from .projection.project import project
     from .projection.trust import trustworthiness
+    from .selection.k_center import KCenterParams
     from .selection.registry import method_cards, methods, select
     from .selection.usl_params import UslParams
     from .types import Features, ImageSet, Neighbors, Note, Problem, Sample, Selection, Views

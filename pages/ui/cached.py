@@ -9,11 +9,8 @@ import numpy as np
 import usl_core as usl
 from usl_core.clustering.kmeans import Clustering, KmeansInit
 from usl_core.evaluation.metrics import Scorecard, default_radius
-from usl_core.explain.rounds import Rounds, rounds_of
-from usl_core.explain.steps import Step, steps_to_usl
 from usl_core.features.views import views_key
 from usl_core.graph.copies import Candidates
-from usl_core.graph.density import Estimate
 from usl_core.graph.near_duplicates import NearDuplicates
 from usl_core.images.records import images_version
 from usl_core.pipeline.artefacts import Map, map_version
@@ -157,10 +154,11 @@ def _score(
     near_duplicates: float | None,
     n_neighbors: int,
 ) -> Scorecard:
-    return _scored(_made, _select(fingerprint, _made, method, budget, seed, params, near_duplicates), n_neighbors)
+    return scored(_made, _select(fingerprint, _made, method, budget, seed, params, near_duplicates), n_neighbors)
 
 
-def _scored(made: Prepared, picked: Selection, n_neighbors: int) -> Scorecard:
+def scored(made: Prepared, picked: Selection, n_neighbors: int) -> Scorecard:
+    """The numbers of any picks; density and radius are taken at this k."""
     return usl.score_selection(
         made.features,
         picked,
@@ -188,57 +186,9 @@ def _peaks(fingerprint: str, _made: Prepared, n_neighbors: int) -> np.ndarray:
     return usl.density_peaks(_made.neighbors, n_neighbors)
 
 
-@kept(64)
-def _utility(
-    fingerprint: str, _made: Prepared, n_neighbors: int, squared: bool, count_self: bool, estimate: Estimate
-) -> np.ndarray:
-    return usl.utility(_made.neighbors, n_neighbors, squared=squared, count_self=count_self, estimate=estimate)
-
-
-@kept(64)
-def _utility_percentiles(
-    fingerprint: str, _made: Prepared, n_neighbors: int, squared: bool, count_self: bool, estimate: Estimate
-) -> np.ndarray:
-    return usl.density_percentile(_utility(fingerprint, _made, n_neighbors, squared, count_self, estimate))
-
-
 @kept(16)
 def _near_duplicates(fingerprint: str, _made: Prepared, cosine: float) -> NearDuplicates:
     return usl.find_near_duplicates(_made.features, cosine, neighbors=_made.neighbors)
-
-
-@kept(16)
-def _rounds(
-    fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams, near_duplicates: float | None
-) -> Rounds:
-    picked = _select(fingerprint, _made, "usl", budget, seed, params, near_duplicates)
-    return rounds_of(_made.features.values, picked, _made.neighbors)
-
-
-@kept(32)
-def _steps(
-    fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams, near_duplicates: float | None
-) -> tuple[Step, ...]:
-    found = _clusters(fingerprint, _made, budget, seed, params.kmeans_init, params.kmeans_iterations)
-    return tuple(
-        steps_to_usl(
-            _made.features.values,
-            budget,
-            params,
-            neighbors=_made.neighbors,
-            seed=seed,
-            cluster_labels=found.labels,
-            near_duplicates=near_duplicates,
-        )
-    )
-
-
-@kept(64)
-def _step_scores(
-    fingerprint: str, _made: Prepared, budget: int, seed: int, params: UslParams, near_duplicates: float | None
-) -> tuple[Scorecard, ...]:
-    steps = _steps(fingerprint, _made, budget, seed, params, near_duplicates)
-    return tuple(_scored(_made, step.selection, params.n_neighbors) for step in steps)
 
 
 @kept(8)
@@ -251,29 +201,6 @@ def toy(name: str) -> Prepared:
     found = load_prepared(TOY_PREFIX + name)
     assert found is not None  # toys are always there
     return found
-
-
-def utility(made: Prepared, params: UslParams, estimate: Estimate) -> np.ndarray:
-    """(n,) float32 U by one of the estimates, everything else as in `params`."""
-    return _utility(made.features.fingerprint, made, params.n_neighbors, params.squared_distances, params.count_self, estimate)
-
-
-def utility_percentiles(made: Prepared, params: UslParams, estimate: Estimate) -> np.ndarray:
-    """(n,) float64: the share of other images of less utility, in percent; arguments as for `utility`."""
-    return _utility_percentiles(
-        made.features.fingerprint, made, params.n_neighbors, params.squared_distances, params.count_self, estimate
-    )
-
-
-def rounds(made: Prepared, choices: Choices) -> Rounds:
-    """What the scores were made of in each round of `selection` with "usl"."""
-    return _rounds(made.features.fingerprint, made, choices.budget, choices.seed, choices.params, choices.near_duplicates)
-
-
-def steps(made: Prepared, choices: Choices) -> tuple[tuple[Step, ...], tuple[Scorecard, ...]]:
-    """The three steps to USL and what each is worth."""
-    asked = (made.features.fingerprint, made, choices.budget, choices.seed, choices.params, choices.near_duplicates)
-    return _steps(*asked), _step_scores(*asked)
 
 
 def training_record(made: Prepared, budget: int, params: UsltParams, seed: int) -> TrainingRecord:
@@ -310,7 +237,7 @@ def _trained_scores(
     near_duplicates: float | None,
 ) -> tuple[Selection, Scorecard]:
     picked = selection_of(_training, may_be_picked(_made, _record, near_duplicates))
-    return picked, _scored(_made, picked, n_neighbors)
+    return picked, scored(_made, picked, n_neighbors)
 
 
 def trained(
@@ -355,6 +282,13 @@ def selection(made: Prepared, choices: Choices, method: str) -> Selection:
     """
     asked = (made.features.fingerprint, made, method, choices.budget, choices.seed, choices.of(method))
     return _select(*asked, choices.near_duplicates)
+
+
+def clusters(made: Prepared, choices: Choices) -> Clustering:
+    """What USL picks one image each from."""
+    params = choices.params
+    asked = (made.features.fingerprint, made, choices.budget, choices.seed)
+    return _clusters(*asked, params.kmeans_init, params.kmeans_iterations)
 
 
 def scorecard(made: Prepared, choices: Choices, method: str) -> Scorecard:

@@ -18,6 +18,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 import usl_core as usl
 from usl_core.images.scan import open_image
+from usl_core.selection.k_center import KCenterParams
 
 from .helpers import open_compare, picks, slider, wait_for_maps, wait_for_picks
 
@@ -87,6 +88,21 @@ def test_dragging_lambda_changes_only_usl_and_the_address(page, address):
     page.reload()
     wait_for_maps(page)
     assert picks(page, "USL") == after["USL"]
+
+
+def test_a_setting_of_a_method_changes_its_picks_and_the_address(page, address):
+    open_compare(page, address, "?m=10&map=PCA&methods=Random&methods=k-center")
+    demo = usl.load_demo("digits")
+    wait_for_picks(page, "k-center", usl.select(demo.features, 10, "k-center").indices.tolist())
+    assert "k-center." not in page.url
+    page.get_by_role("button", name="Settings of k-center").click()
+    page.get_by_role("radio", name="random").click()
+    drawn = usl.select(demo.features, 10, "k-center", KCenterParams(first="random"))
+    wait_for_picks(page, "k-center", drawn.indices.tolist())
+    page.wait_for_function("new URL(location.href).searchParams.get('k-center.first') === 'random'")
+    page.reload()
+    wait_for_maps(page)
+    wait_for_picks(page, "k-center", drawn.indices.tolist())
 
 
 def test_keyboard_reaches_every_control(page, address):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import usl_core as usl
-from pages.ui import cached
+from pages.ui import cached, explained
 from pages.ui.state import Choices
 from pages.ui.views import idea
 from tests.core.test_read_only import writable
@@ -35,7 +35,8 @@ CHOICES = Choices(
 
 def kept() -> dict[str, Callable[..., Any]]:
     """Every function whose results Streamlit keeps."""
-    return {name: thing for name, thing in vars(cached).items() if hasattr(thing, "clear") and callable(thing)}
+    both = {**vars(cached), **vars(explained)}
+    return {name: thing for name, thing in both.items() if hasattr(thing, "clear") and callable(thing)}
 
 
 @pytest.fixture
@@ -71,11 +72,11 @@ def results(made: Prepared) -> dict[str, Any]:
         "_radius": cached._radius(*of, 20),
         "_percentiles": cached.density_percentiles(made, 20),
         "_peaks": cached.density_peaks(made, 20),
-        "_utility": cached.utility(made, params, "kth"),
-        "_utility_percentiles": cached.utility_percentiles(made, params, "mean"),
-        "_rounds": cached.rounds(made, CHOICES),
-        "_steps": cached.steps(made, CHOICES)[0],
-        "_step_scores": cached.steps(made, CHOICES)[1],
+        "_utility": explained.utility(made, params, "kth"),
+        "_utility_percentiles": explained.utility_percentiles(made, params, "mean"),
+        "_rounds": explained.rounds(made, CHOICES),
+        "_steps": explained.steps(made, CHOICES)[0],
+        "_step_scores": explained.steps(made, CHOICES)[1],
         "toy": [cached.toy("moons"), idea.steps("moons", 5, 1.0), idea.steps()],
         "_training": training,
         "_trained_scores": cached.trained(made, record, training, 20, 0.98),

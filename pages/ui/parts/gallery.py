@@ -20,7 +20,7 @@ SIDE_BY_SIDE = 4
 
 
 def in_lines(methods: Sequence[str]) -> list[list[str]]:
-    """Methods in as few lines as have at most `SIDE_BY_SIDE` each, all of one length; "" where the last is shorter."""
+    """Methods in as few lines of galleries as hold at most `SIDE_BY_SIDE` each, all of a length; "" fills the last one up."""
     count = -(-len(methods) // SIDE_BY_SIDE)
     length = -(-len(methods) // count)
     filled = [*methods, *[""] * (count * length - len(methods))]

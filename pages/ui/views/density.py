@@ -14,7 +14,7 @@ from usl_core.pipeline.artefacts import Map
 from usl_core.pipeline.prepared import Prepared
 from usl_core.types import IntArray, Selection
 
-from .. import cached, maps, state
+from .. import cached, explained, maps, state
 from ..parts import charts, gallery, lasso, tables
 from ..review import bulk
 from ..state import Choices
@@ -25,7 +25,7 @@ _MEAN, _KTH = "percentile by mean distance", "percentile by k-th distance"
 
 def maps_of(choices: Choices, made: Prepared, drawn: Map, picked: Selection | None, row: int | None) -> None:
     """The same map twice, coloured by either estimate, with the density peaks."""
-    mean, kth = (cached.utility_percentiles(made, choices.params, estimate) for estimate in ("mean", "kth"))
+    mean, kth = (explained.utility_percentiles(made, choices.params, estimate) for estimate in ("mean", "kth"))
     peaks = cached.density_peaks(made, choices.params.n_neighbors)
     k = usable_neighbors(made.neighbors, choices.params.n_neighbors)
     plain = [
@@ -82,8 +82,8 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 def charts_of(choices: Choices, made: Prepared, picked: Selection | None, row: int | None) -> None:
     """Histogram and ranks of U, and the estimates against one another."""
-    u = cached.utility(made, choices.params, "mean")
-    mean, kth = (cached.utility_percentiles(made, choices.params, estimate) for estimate in ("mean", "kth"))
+    u = explained.utility(made, choices.params, "mean")
+    mean, kth = (explained.utility_percentiles(made, choices.params, estimate) for estimate in ("mean", "kth"))
     theme = state.theme_name()
     low, middle, high = np.percentile(u, (10, 50, 90))
     rows = picked.indices if picked else ()
@@ -146,7 +146,7 @@ def neighbourhood_of(choices: Choices, made: Prepared, row: int) -> None:
 def galleries_of(choices: Choices, made: Prepared, row: int | None) -> None:
     """Peaks, tails, and where the estimates part."""
     name, images = choices.data, made.images
-    mean, kth = (cached.utility_percentiles(made, choices.params, estimate) for estimate in ("mean", "kth"))
+    mean, kth = (explained.utility_percentiles(made, choices.params, estimate) for estimate in ("mean", "kth"))
     peaks = cached.density_peaks(made, choices.params.n_neighbors)[:_SHOWN]
     lonely = np.argsort(mean, kind="stable")[:_SHOWN]
     apart = np.abs(mean - kth)

@@ -18,7 +18,7 @@ from usl_core.pipeline.artefacts import Map
 from usl_core.pipeline.prepared import Prepared
 from usl_core.types import Selection
 
-from .. import cached, maps, state
+from .. import cached, explained, maps, state
 from ..jobs import work
 from ..parts import charts, tables
 from ..state import Choices, Key
@@ -76,7 +76,7 @@ def round_slider(n_rounds: int) -> int:
 
 def terms_maps(choices: Choices, made: Prepared, drawn: Map, number: int, row: int | None) -> None:
     """Both terms and their difference on one scale, with the picks of a round and the moves that led to it."""
-    rounds = cached.rounds(made, choices)
+    rounds = explained.rounds(made, choices)
     terms = (rounds.utility, rounds.penalties[number - 1], rounds.regularised(number))
     reach = max(_reach(term) for term in (rounds.utility, rounds.penalties[-1], rounds.regularised(len(rounds)))) or 1.0
     channels = []
@@ -133,7 +133,7 @@ def round_line(picked: Selection, number: int) -> None:
 
 def rounds_charts(choices: Choices, made: Prepared, picked: Selection, number: int) -> None:
     """Objective, moves and spacing by round."""
-    rounds, theme, length = cached.rounds(made, choices), state.theme_name(), len(picked.trace)
+    rounds, theme, length = explained.rounds(made, choices), state.theme_name(), len(picked.trace)
     spacing = _spacing(made, rounds)
     mark = number if length > 1 else None
     objective = {
@@ -194,7 +194,7 @@ def _spacing(made: Prepared, rounds: Rounds) -> list[float]:
 
 def steps_maps(choices: Choices, made: Prepared, drawn: Map, row: int | None) -> None:
     """The three pictures of the paper: local, + global, + regularisation."""
-    steps, cards = cached.steps(made, choices)
+    steps, cards = explained.steps(made, choices)
     channels = [
         maps.Channel(
             name="density percentile", values=cached.density_percentiles(made, choices.params.n_neighbors), low=0, high=100
