@@ -15,6 +15,7 @@ from .cache import add_parser as add_cache_parser
 from .cards import run_datasets, run_methods
 from .compare import run_compare
 from .encode import run_encode
+from .evaluate import add_parser as add_evaluate_parser
 from .export import add_parser as add_export_parser
 from .fixmatch import add_parser as add_fixmatch_parser
 from .inputs import USLT_PRESETS
@@ -54,6 +55,8 @@ examples:
                                                                   the labels are back: 20 images more
   python -m usl_core compare photos --budget 40 --seeds 10 --report report
                                                                   one HTML page: maps, galleries, scores
+  python -m usl_core evaluate photos --budgets 10,20,40 --out worth
+                                                                  accuracy by budget, with intervals
   python -m usl_core compare demo:digits --budget 20              on a bundled data set
   python -m usl_core train-uslt photos --budget 40 --out picks    USL-T, epoch by epoch
   python -m usl_core encode photos --encoder torchvision:resnet18 features only, into the cache
@@ -137,6 +140,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_uslt(compare)
     add_settings(compare)
     compare.set_defaults(run=run_compare)
+
+    add_evaluate_parser(actions, raw, _EXAMPLES)
 
     train = actions.add_parser(
         "train-uslt", help="train USL-T and watch it", description=_TRAIN_HELP, formatter_class=raw, epilog=_EXAMPLES

@@ -130,29 +130,30 @@ def _page(comparison: Comparison, flat: FloatArray, title: str, map_note: str, c
         Section("files", "Files", "Files", files.files(images)),
         Section("origin", "Repeat", "How to repeat this", files.origin(comparison, command)),
     ]
-    templates = _templates()
-    scripts = {"plotly": _own(get_plotlyjs()), "script": _own((_TEMPLATES / "script.js").read_text(encoding="utf-8"))}
-    return templates.get_template("page.html").render(
-        policy=_own(_policy(scripts.values())),
+    made = templates()
+    scripts = {"plotly": own(get_plotlyjs()), "script": own((_TEMPLATES / "script.js").read_text(encoding="utf-8"))}
+    return made.get_template("page.html").render(
+        policy=own(policy(scripts.values())),
         title=title,
         budget=comparison.budget,
-        style=_own(templates.get_template("style.css").render(THEMES)),
+        style=own(made.get_template("style.css").render(THEMES)),
         facts=sections.facts(comparison, map_note),
         sections=[section for section in known if section.view],
-        figures=_own(_figures(comparison, flat, facts, colours, counts, sizes, max_points)),
+        figures=own(_figures(comparison, flat, facts, colours, counts, sizes, max_points)),
         **scripts,
     )
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Those of all reports."""
     made = environment(_TEMPLATES)
     made.filters["mark"] = mark
     made.filters["method_label"] = lambda method: method_style(method).label
     return made
 
 
-def _own(source: str) -> Markup:
+def own(source: str) -> Markup:
     """What was made here and is no text: scripts, styles, JSON."""
     return Markup(source)  # noqa: S704
 
@@ -175,7 +176,8 @@ def _class_counts(comparison: Comparison) -> dict[str, NDArray[np.float64]]:
     return {method: np.mean([card.class_counts for card in cards], axis=0) for method, cards in comparison.scorecards.items()}
 
 
-def _policy(scripts: Iterable[str]) -> str:
+def policy(scripts: Iterable[str]) -> str:
+    """The Content-Security-Policy of a page with these scripts."""
     hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return (
         f"default-src 'none'; script-src {hashes} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
