@@ -308,8 +308,8 @@ def test_without_labels_it_says_what_is_missing(app, known, unlabelled):
     assert "asked" not in known
 
 
-def test_labels_of_review_serve_and_the_page_says_how_many(app, known, unlabelled):
-    name, made = unlabelled
+def test_labels_of_review_serve_and_the_page_says_how_many(app, known, unlabelled, tmp_path):
+    (name, made), folder = unlabelled, tmp_path
     app.open("review", data=name, m="8").fine()
     review = app.test.session_state["review-opened"]
     for start, word in ((0, "cat"), (20, "<b>dog</b>")):
@@ -326,6 +326,9 @@ def test_labels_of_review_serve_and_the_page_says_how_many(app, known, unlabelle
     told = pandas.read_csv(io.BytesIO(file(app, "labels.csv")))
     assert told.path.tolist() == [made.images.paths[row] for row in asked.truth.rows]
     assert set(told.label) == {"cat", "<b>dog</b>"}
+    (folder / "labels.csv").write_bytes(file(app, "labels.csv"))
+    back = usl.read_labels(folder / "labels.csv", made.images)
+    assert sorted(back.rows.tolist()) == asked.truth.rows.tolist()
     assert any("--labels labels.csv" in element.value for element in app.test.code)
 
 
