@@ -81,6 +81,6 @@ with errors.shown(way_out=True):
             st.markdown("**Accuracy by class**")
             evaluate_picks.class_map(asked, frame, budget, learner)
         st.subheader("Take it home", divider="gray", anchor=False)
-        evaluate_files.show(asked, frame)
+        evaluate_files.show(asked, frame, rival)
     st.subheader("What others found", divider="gray", anchor=False)
     evaluate_published.show()

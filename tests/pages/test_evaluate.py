@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import time
 from typing import Any
 
@@ -16,6 +17,7 @@ from pages.ui.access import folders
 from pages.ui.jobs.pool import pool
 from pages.ui.views.evaluate import FEWEST, Asked
 from pages.ui.views.evaluate_settings import read_budgets, usual_budgets
+from usl_core.cli import parser
 from usl_core.errors import UslError
 from usl_core.evaluation.means import budget_means
 from usl_core.pipeline.prepared import prepare
@@ -45,7 +47,7 @@ def made_up(asked: Asked, share: float = 1.0) -> pandas.DataFrame:
                             **{"method": method, "budget": budget, "seed": seed, "learner": learner},
                             **{"accuracy": accuracy, "macro_accuracy": accuracy - 0.05, "calibration_error": 0.2},
                             **{"classes_covered": min(budget, n_classes), "n_tested": n - budget},
-                            **{"class_accuracy": by_class, "picks": tuple(picks.tolist())},
+                            **{"class_accuracy": by_class, "picks": tuple(asked.truth.rows[picks].tolist())},
                         }
                     )
     return pandas.DataFrame(lines[: round(share * len(lines))], columns=[*lines[0]])
@@ -164,9 +166,18 @@ def test_it_is_taken_home(app, known):
     assert [int(word) for word in read.picks[0].split()] == list(frame.picks[0])
     again = pandas.read_parquet(io.BytesIO(file(app, "evaluation.parquet")))
     assert [tuple(picks) for picks in again.picks] == list(frame.picks)
+    assert set(pandas.read_csv(io.BytesIO(file(app, "differences.csv"))).method) == {"stratified", "usl"}
+    assert b"<html" in file(app, "evaluation.html")
+
+
+def test_the_command_asks_for_the_same(app, known):
+    open_evaluate(app, k="7", against="USL", one="true").fine()
     (command,) = [element.value for element in app.test.code if "evaluate" in element.value]
-    assert "demo:digits" in command
-    assert "10,30" in command
+    assert command.startswith("python -m usl_core evaluate demo:digits ")
+    options = parser.build_parser().parse_args(shlex.split(command)[3:])
+    assert (options.methods, options.budgets, options.seeds) == ("random,stratified,usl", "10,30", 3)
+    assert (options.learners, options.against, options.near_duplicates) == ("1-nn,linear", "usl", 0.99)
+    assert options.n_neighbors == 7
 
 
 # ---------------------------------------------------------------- addresses
@@ -297,8 +308,8 @@ def test_without_labels_it_says_what_is_missing(app, known, unlabelled):
     assert "asked" not in known
 
 
-def test_labels_of_review_serve_and_the_page_says_how_many(app, known, unlabelled):
-    name, made = unlabelled
+def test_labels_of_review_serve_and_the_page_says_how_many(app, known, unlabelled, tmp_path):
+    (name, made), folder = unlabelled, tmp_path
     app.open("review", data=name, m="8").fine()
     review = app.test.session_state["review-opened"]
     for start, word in ((0, "cat"), (20, "<b>dog</b>")):
@@ -312,6 +323,13 @@ def test_labels_of_review_serve_and_the_page_says_how_many(app, known, unlabelle
     panel = app.maps()["panels"][-1]
     assert set(panel["picks"]) <= set(asked.truth.rows.tolist())
     assert "<b>dog" not in app.text
+    told = pandas.read_csv(io.BytesIO(file(app, "labels.csv")))
+    assert told.path.tolist() == [made.images.paths[row] for row in asked.truth.rows]
+    assert set(told.label) == {"cat", "<b>dog</b>"}
+    (folder / "labels.csv").write_bytes(file(app, "labels.csv"))
+    back = usl.read_labels(folder / "labels.csv", made.images)
+    assert sorted(back.rows.tolist()) == asked.truth.rows.tolist()
+    assert any("--labels labels.csv" in element.value for element in app.test.code)
 
 
 def test_images_that_are_not_encoded_have_no_page(app):

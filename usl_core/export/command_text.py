@@ -67,10 +67,14 @@ def evaluate_command(
     encoder: str,
     params: Mapping[str, Any],
     near_duplicates: float | None = None,
+    against: str = "random",
+    labels: str = "",
 ) -> str:
-    """The command that evaluates the same; arguments as for `compare_command`, and the seeds are 0 to n_seeds - 1."""
+    """The command that evaluates the same; arguments as for `compare_command`, and the seeds are 0 to n_seeds - 1. `against` is
+    the rival, `labels` a file with the true classes, where the images tell none."""
     words = ["evaluate", *_folder(source), "--methods", ",".join(methods), "--budgets", ",".join(map(str, budgets))]
     words += ["--seeds", str(n_seeds), "--learners", ",".join(learners), *_encoder(source, encoder)]
+    words += [*(["--against", against] if against != "random" else []), *(["--labels", labels] if labels else [])]
     return _line([*words, *_near_duplicates(near_duplicates), *_settings(params), "--out", "evaluation"])
 
 

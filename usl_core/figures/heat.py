@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UslError
-from ..names import display_name
+from ..names import display_name, hover_name
 from .layout import base_layout
 from .palette import Theme, ThemeName, contrast, theme_of
 
@@ -57,6 +57,7 @@ def heat_map(
         )
     look, has_numbers = theme_of(theme), len(rows) <= _ROWS_WITH_NUMBERS
     row_names, column_names = ([escape(display_name(name, 28)) for name in names] for names in (rows, columns))
+    pointed_columns = [hover_name(column) for column in columns]
     numbers = [["" if np.isnan(value) else f"{value:.{digits}f}" for value in line] for line in grid]
     scale = list(zip(np.linspace(0, 1, len(look.scale)).tolist(), look.scale, strict=True))
     heat = {
@@ -66,7 +67,7 @@ def heat_map(
         "zmax": high,
         "colorscale": scale,
         "text": numbers,
-        "customdata": [[f"{row}, {column}" for column in column_names] for row in row_names],
+        "customdata": [[f"{row}, {column}" for column in pointed_columns] for row in map(hover_name, rows)],
         "hovertemplate": "%{customdata}<br>%{text} " + escape(unit) + "<extra>" + escape(measure) + "</extra>",
         "hoverongaps": False,
         **{"xgap": 1, "ygap": int(has_numbers)},

@@ -122,8 +122,11 @@ class Asked:
         return job is not None and job.active
 
     def known(self) -> pandas.DataFrame:
-        """The runs that are in the cache, see `usl.evaluate`."""
-        return evaluation_of(self.made, **self.settings).known()
+        """The runs that are in the cache, see `usl.evaluate`; picks are rows of the data set, whoever takes part."""
+        frame = evaluation_of(self.made, **self.settings).known()
+        if self.truth.is_reviewed:
+            frame["picks"] = [tuple(self.truth.rows[list(picks)].tolist()) for picks in frame.picks]
+        return frame
 
 
 def run(asked: Asked, frame: pandas.DataFrame) -> None:

@@ -74,7 +74,7 @@ def _counts(asked: Asked, frame: pandas.DataFrame, method: str, budget: int) -> 
     runs = frame[(frame.method == method) & (frame.budget == budget)].drop_duplicates("seed")
     counts = np.zeros(len(asked.made.features), dtype=np.int64)
     for picks in runs.picks:
-        counts[asked.truth.rows[np.asarray(picks, dtype=np.int64)]] += 1
+        counts[list(picks)] += 1
     return counts
 
 

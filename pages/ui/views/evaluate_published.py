@@ -35,8 +35,8 @@ def show() -> None:
             words=True,
             label="Accuracies that others published",
         )
-        for source, url in dict.fromkeys((one.source, one.url) for one in PUBLISHED):
-            st.markdown(f"- {source}: [{url.removeprefix('https://')}]({url})")
+        places = dict.fromkeys((one.source, one.url.removeprefix("https://")) for one in PUBLISHED)  # no page leads away
+        tables.rows(("Source", "Where it was read"), places, words=True, label="Sources of these accuracies")
 
 
 def _several(name: str) -> bool:
