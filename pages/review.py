@@ -38,10 +38,11 @@ with errors.shown(way_out=True):
         wanted = controls.map_method()
         by_score = method == "usl" and first_ranks.order() == first_ranks.SCORE
     choices = method_settings.section(choices, [method])
-    is_trained = method != picks.TRAINED or uslt.is_ready(choices, made)
+    before = "usl" if review.timeline is None else review.session.call.method
+    is_trained = method != picks.TRAINED or uslt.is_ready(choices, made, before)
     if not is_trained:  # what is here stays, or, before anything is here, USL's picks
         training.quick(training.asked_for(choices, made), None)
-        method = "usl" if review.timeline is None else review.session.call.method
+        method = before
     if (
         (is_trained or method != picks.TRAINED)
         and review.is_untouched

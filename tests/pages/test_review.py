@@ -384,6 +384,21 @@ def test_actions_for_all_that_a_lasso_holds(app, digits):
     assert session.labelled_rows(digits.images).tolist() == sorted([here.rows[0], 11, 12])
 
 
+@pytest.mark.parametrize(("page", "key"), [("diversity", "diversity-maps"), ("diversity", "steps-maps"), ("uslt", "uslt-map")])
+def test_a_lasso_on_any_map_acts_on_the_review(app, digits, tmp_path, monkeypatch, page, key):
+    monkeypatch.setenv("USL_CACHE_DIR", str(tmp_path / "cache"))
+    TrainingRecord(digits.features, 6, usl.UsltParams(n_epochs=1, n_views=0)).train(digits.neighbors)
+    app.open(page, m="6", epochs="1", views="0").fine()
+    assert all(found["selectable"] for found in app.components() if "panels" in found)
+    inside = np.array([5, 7])
+    app.test.session_state[f"{maps._SELECTED}-{key}"] = (digits.features.fingerprint, inside)
+    app.run().fine()
+    app.press(f"inside-{key}-veto").fine()
+    session = app.test.session_state["review-opened"].session
+    assert session.vetoed_rows(digits.images).tolist() == inside.tolist()
+    assert "2 images" in app.plain
+
+
 # ---------------------------------------------------------------- labels, rounds, exports
 
 

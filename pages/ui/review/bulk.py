@@ -10,9 +10,11 @@ import streamlit as st
 from usl_core.pipeline.prepared import Prepared
 from usl_core.review import actions
 from usl_core.review.session import Slot
+from usl_core.types import IntArray, Selection
 
-from .. import errors, nav
+from .. import cached, errors, nav
 from ..access import sources
+from ..parts import lasso
 from ..state import Choices
 from ..text import number_of, plain
 from . import acting, messages, picks
@@ -71,13 +73,27 @@ def show(opened: Opened, made: Prepared, rows: Sequence[int], key: str) -> None:
     messages.show(opened)
 
 
-def on_a_map(choices: Choices, made: Prepared, rows: Sequence[int]) -> None:
+def inside(
+    key: str, choices: Choices, made: Prepared, rows: IntArray | None, selections: Mapping[str, Selection], pinned: int | None
+) -> None:
+    """What box or lasso hold on a map of a page that is not about a review: its gallery and the buttons; see `lasso.show`."""
+
+    def actions(rows: IntArray) -> None:
+        on_a_map(choices, made, rows.tolist(), key=f"inside-{key}")
+
+    if rows is not None:
+        percentiles = cached.density_percentiles(made, choices.params.n_neighbors)
+        lasso.show(key, choices.data, made.images, rows, percentiles, selections, pinned, actions)
+
+
+def on_a_map(choices: Choices, made: Prepared, rows: Sequence[int], key: str = "inside") -> None:
     """The same on a page that is not about a review: it is the one of this data set, which begins with USL's picks.
 
     Args:
         choices: of the sidebar.
         made: the data set.
         rows: of the images.
+        key: of the map on the page.
     """
     with errors.shown(stop=False):
         opened = reviews.current(made.source)
@@ -85,7 +101,7 @@ def on_a_map(choices: Choices, made: Prepared, rows: Sequence[int]) -> None:
             return
         if opened.timeline is None:
             picks.begin(opened, sources.title_of(choices.data), made, choices, "usl")
-        show(opened, made, rows, "inside")
+        show(opened, made, rows, key)
         with st.container(horizontal=True, vertical_alignment="center"):
             if opened.said:
                 st.caption(plain(opened.said[-1], 200))

@@ -261,7 +261,7 @@ def method_to_review(options: Mapping[str, str]) -> str:
         index=default,
         key=Key.REVIEWED,
         bind="query-params",
-        width=150,
+        width=200,
         help="Whose picks are under review. What you have accepted, pinned or labelled stays when you choose another one.",
     )
     return options.get(chosen, "usl")

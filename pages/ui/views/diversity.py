@@ -21,6 +21,7 @@ from usl_core.types import Selection
 from .. import cached, explained, maps, state
 from ..jobs import work
 from ..parts import charts, tables
+from ..review import bulk
 from ..state import Choices, Key
 from ..text import plain
 
@@ -100,7 +101,7 @@ def terms_maps(choices: Choices, made: Prepared, drawn: Map, number: int, row: i
         f"{rounds.picks.shape[1]} picks; {len(moves)} of them moved in this round, which arrows show. The table below has the "
         "numbers."
     )
-    maps.show(
+    rows = maps.show(
         "diversity-maps",
         maps.background_of(choices, made, drawn),
         panels,
@@ -109,8 +110,9 @@ def terms_maps(choices: Choices, made: Prepared, drawn: Map, number: int, row: i
         alt=alt,
         pinned=row,
         on_pin=None if drawn.method == "plane" else state.pin,
-        selectable=False,
+        selectable=drawn.method != "plane",
     )
+    bulk.inside("diversity-maps", choices, made, rows, {"usl": picked}, row)
     st.caption(
         f"One scale: on all three maps a step of colour is the same amount. Each is centred on its median image, because what "
         f"is added to all images alike moves no pick; colours span ±{reach:.3g}. Arrows lead from where a pick was."
@@ -220,7 +222,7 @@ def steps_maps(choices: Choices, made: Prepared, drawn: Map, row: int | None) ->
         + "; ".join(step.title for step in steps)
         + ". The table below compares them."
     )
-    maps.show(
+    rows = maps.show(
         "steps-maps",
         maps.background_of(choices, made, drawn),
         panels,
@@ -229,8 +231,9 @@ def steps_maps(choices: Choices, made: Prepared, drawn: Map, row: int | None) ->
         alt=alt,
         pinned=row,
         on_pin=None if drawn.method == "plane" else state.pin,
-        selectable=False,
+        selectable=drawn.method != "plane",
     )
+    bulk.inside("steps-maps", choices, made, rows, {"usl": steps[-1].selection}, row)
     tables.rows(("Score", *(step.title for step in steps)), _score_lines(cards), label="The three steps in numbers")
 
 

@@ -19,6 +19,7 @@ from usl_core.uslt.reports import EpochReport
 
 from .. import maps, state
 from ..parts import charts, file_links, tables
+from ..review import bulk
 from ..state import Choices, Key
 from .training import Run
 
@@ -47,7 +48,7 @@ def show(choices: Choices, run: Run, history: Sequence[EpochReport], drawn: Map,
         _sizes(history[-1])
     st.subheader("The map while it learns", anchor=False)
     colour = _colour(run.made.images.labels is not None)
-    _map(choices, run, run.obeying(_epoch(history, run.params, live), choices.near_duplicates), drawn, colour)
+    _map(choices, run, run.obeying(_epoch(history, run.params, live), choices.near_duplicates), drawn, colour, live)
     if not live:
         _table(history, run.made.source)
 
@@ -137,8 +138,8 @@ def _epoch(history: Sequence[EpochReport], params: UsltParams, live: bool) -> Ep
     return history[epoch - 1]
 
 
-def _map(choices: Choices, run: Run, report: EpochReport, drawn: Map, colour: ColourBy) -> None:
-    made = run.made
+def _map(choices: Choices, run: Run, report: EpochReport, drawn: Map, colour: ColourBy, live: bool) -> None:
+    made, row = run.made, state.pinned(len(run.made.images))
     channels = [
         *charts.channels_of(made, choices.params.n_neighbors, report.clusters),
         maps.Channel(name="confidence", values=100 * report.confidence, low=0, high=100),
@@ -149,18 +150,19 @@ def _map(choices: Choices, run: Run, report: EpochReport, drawn: Map, colour: Co
         f"Map of {len(made.images):,} images after epoch {report.epoch}, coloured by {colour}, with {len(report.picks)} picks."
     )
     st.caption(title.capitalize() + ".")
-    maps.show(
+    rows = maps.show(
         "uslt-map",
         maps.background_of(choices, made, drawn),
         [panel],
         channels,
         colour,
         alt=alt,
-        pinned=state.pinned(len(made.images)),
+        pinned=row,
         on_pin=state.pin,
-        selectable=False,
+        selectable=not live,  # what is drawn anew every few seconds is no place for buttons
         panel_height=460,
     )
+    bulk.inside("uslt-map", choices, made, rows, {}, row)
 
 
 def _table(history: Sequence[EpochReport], source: str) -> None:
