@@ -288,6 +288,7 @@ def _command_line(pid: int) -> bytes:
         return b""
 
 
+_FROM_HERE = {**os.environ, "PYTHONPATH": str(Path(usl.__file__).parents[1])}
 _ASKS = """
 import usl_core as usl
 from usl_core.evaluation import workers
@@ -301,7 +302,7 @@ print(len(frame), flush=True)
 def test_a_script_without_a_guard_may_ask(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(_ASKS.format(seeds=1, cache=str(tmp_path / "cache")))
-    found = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=240)
+    found = subprocess.run([sys.executable, script], env=_FROM_HERE, capture_output=True, text=True, check=True, timeout=240)
     assert found.stdout.split() == ["3"]
 
 
@@ -309,7 +310,7 @@ def test_a_script_without_a_guard_may_ask(tmp_path):
 def test_who_is_killed_leaves_no_process_behind_and_loses_little(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(_ASKS.format(seeds=400, cache=str(tmp_path / "cache")))
-    asking = subprocess.Popen([sys.executable, script], stdout=subprocess.DEVNULL, start_new_session=True)
+    asking = subprocess.Popen([sys.executable, script], env=_FROM_HERE, stdout=subprocess.DEVNULL, start_new_session=True)
     features = usl.load_demo("digits").features
     asked = evaluation(features, None, ["usl"], [10, 20, 40], range(400), ["linear"], cache_dir=tmp_path / "cache")
     try:
