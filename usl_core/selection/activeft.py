@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from ..distances import blocks
 from ..parameters import parameter
+from ..threads import Run, numpy_threads, one_by_one
 from ..types import FloatArray, IntArray, Selection
 from ..validation import real_number, whole_number
 from .context import SelectionContext
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8  # of Adam
+_ROWS = 4_096  # images that a thread looks at at a time
 _ROUNDING = 1e-6
 """Cosines that differ by less are the same."""
 
@@ -92,14 +94,16 @@ def select_activeft(
     points = values[rng.choice(rows, budget, replace=False)].copy()
     fixed = values[context.labelled]
     first, second = np.zeros_like(points), np.zeros_like(points)
-    for step in range(1, params.n_steps + 1):
-        slope, _ = slope_and_loss(values, points, fixed, params.temperature)
-        first += (1 - _BETA_1) * (slope - first)
-        second += (1 - _BETA_2) * (slope**2 - second)
-        points -= params.learning_rate * (first / (1 - _BETA_1**step)) / (np.sqrt(second / (1 - _BETA_2**step)) + _EPSILON)
-        points /= np.linalg.norm(points, axis=1, keepdims=True)
-        if context.on_progress:
-            context.on_progress(step / (params.n_steps + 1), f"step {step:,} of {params.n_steps:,}")
+    with numpy_threads(len(values) // _ROWS) as run:
+        for step in range(1, params.n_steps + 1):
+            slope, _ = slope_and_loss(values, points, fixed, params.temperature, run)
+            first += (1 - _BETA_1) * (slope - first)
+            second += (1 - _BETA_2) * (slope**2 - second)
+            size = np.sqrt(second / (1 - _BETA_2**step)) + _EPSILON
+            points -= params.learning_rate * (first / (1 - _BETA_1**step)) / size
+            points /= np.linalg.norm(points, axis=1, keepdims=True)
+            if context.on_progress:
+                context.on_progress(step / (params.n_steps + 1), f"step {step:,} of {params.n_steps:,}")
     owner, _ = _nearest(values, np.concatenate([points, fixed]))
     order = np.argsort(-np.bincount(owner, minlength=budget)[:budget], kind="stable")
     picks, cosines = _images(values, rows, points[order])
@@ -113,7 +117,9 @@ def select_activeft(
     )
 
 
-def slope_and_loss(values: FloatArray, points: FloatArray, fixed: FloatArray, temperature: float) -> tuple[FloatArray, float]:
+def slope_and_loss(
+    values: FloatArray, points: FloatArray, fixed: FloatArray, temperature: float, run: Run = one_by_one
+) -> tuple[FloatArray, float]:
     """(m, d) gradient of the loss by the points, and the loss.
 
     Args:
@@ -121,23 +127,30 @@ def slope_and_loss(values: FloatArray, points: FloatArray, fixed: FloatArray, te
         points: (m, d) unit rows.
         fixed: (f, d) unit rows that stay.
         temperature: t.
+        run: looks at parts of the images.
     """
     both = np.concatenate([points, fixed])
-    owner, cosines = _nearest(values, both)
     between = (both @ points.T).astype(np.float64) / temperature  # (m + f, m): of column j, the sum's exponents
     highest = between.max(axis=0)
     shares = np.exp(between - highest)
     apart = highest + np.log(shares.sum(axis=0))  # log of the sum, of each point
     shares /= shares.sum(axis=0)
-    own = owner < len(points)  # the others stay where they are
-    gap = apart[owner[own]] - cosines[own] / temperature
-    missed = 1 / (1 + np.exp(-gap))  # how much of the denominator is the sum's
-    weights = np.bincount(owner[own], weights=missed, minlength=len(points))
-    scale = 1 / (temperature * len(values))
-    pull = _sums(values[own], owner[own], missed, len(points))
+
+    def part_of(rows: slice) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """What some images draw each point to, how much its push counts, and the sum of their losses."""
+        owner, cosines = _nearest(values[rows], both)
+        own = np.flatnonzero(owner < len(points))  # the other points stay where they are
+        gap = apart[owner[own]] - cosines[own] / temperature
+        missed = 1 / (1 + np.exp(-gap))  # how much of the denominator is the sum's
+        pull = _sums(values[rows][own], owner[own], missed, len(points))
+        weights = np.bincount(owner[own], weights=missed, minlength=len(points)).astype(np.float64)
+        return pull, weights, float(np.logaddexp(0, gap).sum())
+
+    found = run(part_of, [slice(start, start + _ROWS) for start in range(0, len(values), _ROWS)])
+    pull, weights = np.sum([part[0] for part in found], axis=0), np.sum([part[1] for part in found], axis=0)
     push = weights[:, None] * (shares.T @ both)
-    loss = float(np.logaddexp(0, gap).sum()) / len(values)
-    return (scale * (push - pull)).astype(np.float32), loss
+    scale = 1 / (temperature * len(values))
+    return (scale * (push - pull)).astype(np.float32), sum(part[2] for part in found) / len(values)
 
 
 def _nearest(values: FloatArray, points: FloatArray) -> tuple[IntArray, NDArray[np.float64]]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arithmetic import torch_threads
 from ..distances import blocks, sq_distances, squared_lengths
+from ..threads import numpy_threads
 from ..types import FloatArray, Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MOST_ALL = 50_000
 """Images up to which all count; beyond, a sample of as many stands for them."""
 _FEW = 3_000  # for which importing torch costs more than it saves
 _TILE = 2_048
+_BY_ONE = 4  # tiles of rows between two reports
 
 
 def gaussian_means(
@@ -54,19 +61,30 @@ def _by_tiles(values: FloatArray, scale: float, on_progress: Progress | None) ->
 
     x = torch.from_numpy(np.ascontiguousarray(values))
     sums = torch.zeros(len(x), dtype=torch.float64)
-    edges = [*range(0, len(x), _TILE), len(x)]
-    tiles, done = list(pairwise(edges)), 0
-    whole = sum(len(x) - start for start, _ in tiles)
-    for first, (start, end) in enumerate(tiles):
+    tiles = list(pairwise([*range(0, len(x), _TILE), len(x)]))
+    whole, done = sum(len(x) - start for start, _ in tiles), 0
+
+    def row_of_tiles(first: int) -> tuple[Tensor, Tensor]:
+        """Sums of the rows of a tile, and what they add to those of all behind them."""
+        start, end = tiles[first]
         points = x[start:end] * (2 / scale**2)
+        own, behind = torch.zeros(end - start, dtype=torch.float64), torch.zeros(len(x) - end, dtype=torch.float64)
         for low, high in tiles[first:]:
             k = (points @ x[low:high].T).sub_(2 / scale**2).exp_()
-            sums[start:end] += k.sum(1)
+            own += k.sum(1)
             if low != start:
-                sums[low:high] += k.sum(0)
-        done += len(x) - start
-        if on_progress:
-            on_progress(done / whole, f"{end:,} of {len(x):,} images weighed")
+                behind[low - end : high - end] = k.sum(0)
+        return own, behind
+
+    with torch_threads(1), numpy_threads(len(tiles)) as run:
+        for numbers in (range(at, min(at + _BY_ONE, len(tiles))) for at in range(0, len(tiles), _BY_ONE)):
+            for first, (own, behind) in zip(numbers, run(row_of_tiles, numbers), strict=True):
+                start, end = tiles[first]
+                sums[start:end] += own
+                sums[end:] += behind
+                done += len(x) - start
+            if on_progress:
+                on_progress(done / whole, f"{tiles[numbers[-1]][1]:,} of {len(x):,} images weighed")
     return np.asarray(sums.numpy() / len(x))
 
 
@@ -74,13 +92,19 @@ def _across(values: FloatArray, others: FloatArray, scale: float, on_progress: P
     import torch
 
     x, y = (torch.from_numpy(np.ascontiguousarray(one)) for one in (values, others))
-    means = np.empty(len(x))
-    for start in range(0, len(x), _TILE):
+    means, step = np.empty(len(x)), _TILE * _BY_ONE
+
+    def rows_from(start: int) -> None:
         points = x[start : start + _TILE] * (2 / scale**2)
         total = torch.zeros(len(points), dtype=torch.float64)
         for low in range(0, len(y), _TILE):
             total += (points @ y[low : low + _TILE].T).sub_(2 / scale**2).exp_().sum(1)
         means[start : start + _TILE] = (total / len(y)).numpy()
-        if on_progress:
-            on_progress((start + len(points)) / len(x), f"{start + len(points):,} of {len(x):,} images weighed")
+
+    with torch_threads(1), numpy_threads(-(-len(x) // _TILE)) as run:
+        for first in range(0, len(x), step):
+            end = min(first + step, len(x))
+            run(rows_from, range(first, end, _TILE))
+            if on_progress:
+                on_progress(end / len(x), f"{end:,} of {len(x):,} images weighed")
     return means
