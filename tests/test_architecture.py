@@ -29,6 +29,7 @@ SELECTION_SHARED = {
     "cards",
     "context",
     "coverage",
+    "kernel_means",
     "recursion",
     "regularizer",
     "second_round",

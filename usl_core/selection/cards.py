@@ -101,6 +101,32 @@ CARDS = (
         order="as picked: the first r of them are those of a budget of r",
         quick_up_to=None,
     ),
+    MethodCard(
+        "typiclust",
+        "The most typical image of each of min(m, 500) k-means clusters, the largest first (TypiClust, ICML 2022).",
+        False,
+        "typiclust:select_typiclust",
+        "TypiclustParams",
+        order="cluster by cluster, the largest first; small ones last",
+        quick_up_to=20_000,
+    ),
+    MethodCard(
+        "rdss",
+        "Near to all images and far from each other, by one greedy rule on a Gaussian kernel (RDSS, NeurIPS 2024).",
+        False,
+        "rdss:select_rdss",
+        order="as picked; the number of picks changes all of them",
+        quick_up_to=10_000,
+    ),
+    MethodCard(
+        "activeft",
+        "The images nearest to m points that learn to stand where images are and apart (ActiveFT, CVPR 2023).",
+        False,
+        "activeft:select_activeft",
+        "ActiveftParams",
+        order="point by point, the one nearest to the most images first",
+        quick_up_to=2_000,
+    ),
 )
 SECOND_ROUND = (
     MethodCard(
