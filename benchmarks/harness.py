@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +95,11 @@ def table(rows: Sequence[Row]) -> str:
         beside = f"{_figure(row.rival)} {row.unit} ({row.rival_name})"
         lines.append(f"| {row.what} | {_figure(row.ours)} {row.unit} | {beside} | {row.ratio:.3g} | {promise}{verdict} |")
     return "\n".join(lines)
+
+
+def markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Any table in Markdown: a cell per head in each line."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *lines))
 
 
 def _figure(value: float) -> str:

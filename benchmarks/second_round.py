@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from usl_core.types import Features, IntArray, Neighbors
 
 from .defaults import Scores, interval, nearest_accuracy, written
 from .encoders import sets
-from .harness import Row
+from .harness import Row, markdown
 
 HALVES, N_SEEDS = (10, 20, 50), 10
 ENCODERS = {"digits": (BUNDLED,), "shapes": (LITE0_160,), "CIFAR-10": (LITE0_160, BUNDLED)}
@@ -130,7 +130,7 @@ def summary_table(cells: Sequence[Cell]) -> str:
     pairs = [(score, other) for score in range(len(SCORED)) for other in ("usl x2", "random x2")]
     heads = [f"{SCORED[score]}: − {NAMES[other]}, better / worse / neither" for score, other in pairs]
 
-    def line(way: str) -> str:
+    def line(way: str) -> list[str]:
         found = []
         for score, other in pairs:
             if way == other:
@@ -140,31 +140,26 @@ def summary_table(cells: Sequence[Cell]) -> str:
             counts = Counter(map(verdict, apart))
             tally = " / ".join(str(counts[word]) for word in ("better", "worse", "neither"))
             found.append(f"{np.mean(apart):+.2f}, {tally}")
-        return f"| {NAMES[way]} | {' | '.join(found)} |"
+        return [NAMES[way], *found]
 
-    return _table(["labels", *heads], (line(way) for way in NAMES if way != "random x2"))
+    return markdown(["labels", *heads], (line(way) for way in NAMES if way != "random x2"))
 
 
 def cell_table(cells: Sequence[Cell]) -> str:
     """Every cell, as a Markdown table; a difference whose interval excludes zero is bold."""
 
-    def line(cell: Cell, way: str) -> str:
+    def line(cell: Cell, way: str) -> list[str]:
         figures = []
         for score in range(len(SCORED)):
             figures.append(f"{cell.scores[way][:, score].mean():.1f} %")
             figures += ["" if way == other else _told(cell.apart(way, other, score)) for other in ("usl x2", "random x2")]
-        where = f"{cell.images} | `{cell.encoder}` | {cell.half} + {cell.half}"
-        return f"| {where} | {NAMES[way]} | {' | '.join(figures)} |"
+        return [cell.images, f"`{cell.encoder}`", f"{cell.half} + {cell.half}", NAMES[way], *figures]
 
     beside = ["− USL at once", "− random at once"]
     heads = ["images", "encoder", "m", "labels", *(head for what in SCORED for head in (what, *beside))]
-    return _table(heads, (line(cell, way) for cell in cells for way in NAMES if way != "random x2"))
+    return markdown(heads, (line(cell, way) for cell in cells for way in NAMES if way != "random x2"))
 
 
 def _told(differences: Scores) -> str:
     text = written(differences)
     return text if verdict(differences) == "neither" else f"**{text}**"
-
-
-def _table(heads: Sequence[str], lines: Iterable[str]) -> str:
-    return "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *lines])
