@@ -54,4 +54,13 @@ CARDS = (
         "PropagationParams",
         uses_neighbors=True,
     ),
+    LearnerCard(
+        "fixmatch",
+        "FixMatch on features",
+        "A linear head that learns from the labels, and from its own sure answers on strongly augmented views of all images.",
+        "fixmatch:learn_fixmatch",
+        "Sohn et al.: FixMatch, NeurIPS 2020; Zhang et al.: FlexMatch, NeurIPS 2021",
+        "FixmatchParams",
+        uses_views=True,
+    ),
 )

@@ -52,6 +52,13 @@ class Coverage:
     n_candidates: int
     n_evaluations: int
 
+    def notes(self, n_asked: int, n: int) -> tuple[str, ...]:
+        """What a user should know: whether a sample of the `n_asked` candidates among the n images was looked at."""
+        if self.n_candidates >= n_asked:
+            return ()
+        sampled = f"{self.n_candidates:,} of {n_asked:,} images, drawn by the seed, could be picked"
+        return (f"{sampled}; all {n:,} count in the coverage",)
+
 
 def gaussian(scale: float) -> Kernel:
     """k(i, j) = exp(-(d_ij / scale)^2), of maxherding and uherding."""

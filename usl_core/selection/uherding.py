@@ -49,9 +49,6 @@ def select_uherding(values: FloatArray, budget: int, params: None, *, seed: int,
         seed=seed,
         on_progress=context.on_progress,
     )
-    if found.n_candidates < len(context.candidates):
-        sampled = f"{found.n_candidates:,} of {len(context.candidates):,} images, drawn by the seed, could be picked"
-        notes = (*notes, f"{sampled}; all {len(values):,} count in the coverage")
     return Selection(
         indices=found.picks,
         clusters=np.full(budget, -1, dtype=np.int64),
@@ -59,7 +56,7 @@ def select_uherding(values: FloatArray, budget: int, params: None, *, seed: int,
         method="uherding",
         seed=seed,
         info={"scale": scale, "covered": found.covered},
-        notes=notes,
+        notes=(*notes, *found.notes(len(context.candidates), len(values))),
     )
 
 
