@@ -44,8 +44,8 @@ class Server:
     def workers(self) -> list[int]:
         """Process ids of the jobs that it has running (Linux only)."""
         task = Path(f"/proc/{self.process.pid}/task")
-        children = [int(pid) for thread in task.iterdir() for pid in (thread / "children").read_text().split()]
-        return [pid for pid in children if b"usl_core.jobs.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        children = [int(pid) for thread in task.iterdir() for pid in _told(thread / "children").split()]
+        return [pid for pid in children if b"usl_core.jobs.worker" in _told(Path(f"/proc/{pid}/cmdline"))]
 
     def wait_until_idle(self) -> None:
         """Let the jobs of earlier tests end, so that a test may count its own."""
@@ -58,6 +58,14 @@ class Server:
                 return found
             time.sleep(0.1)
         raise AssertionError(f"there are never {count} workers: {self.workers()}")
+
+
+def _told(file: Path) -> bytes:
+    """What the system says of a thread or a process; nothing once it has ended."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def _own_folders(cache: str) -> dict[str, str]:

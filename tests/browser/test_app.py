@@ -74,7 +74,7 @@ def test_every_page_is_there_when_its_link_is_the_first_request(browser: Browser
             settle(page)
             menu = page.locator("[data-testid=stSidebarNavLink]").all_inner_texts()
             shown = [re.sub(r".*\n", "", text) for text in menu]
-            assert shown == ["Home", "Data", "Compare", "Density", "Diversity", "USL-T", "Review"]
+            assert shown == ["Home", "Data", "Compare", "Density", "Diversity", "USL-T", "Review", "Evaluate"]
             if "m=7" in path:
                 wait_for_maps(page)
                 assert len(picks(page, "USL")) == 7

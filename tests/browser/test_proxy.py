@@ -39,8 +39,12 @@ def check_review(page: Page, address: str) -> None:
     assert len(shown) >= 5
     assert all(path.startswith(f"{BASE}/api/image/") and width > 0 for path, width in shown)
     assert page.get_by_text("Kept for as long as this page is open").count(), "whoever comes by a proxy may be anybody"
-    review = json.loads(downloaded(page, "review.json").read_text(encoding="utf-8"))
-    assert [slot["accepted"] for slot in review["session"]["slots"]] == [True, False, False, False, False]
+    for _ in range(40):  # the desk shows it before the server has heard of it
+        review = json.loads(downloaded(page, "review.json").read_text(encoding="utf-8"))
+        if (accepted := [slot["accepted"] for slot in review["session"]["slots"]])[0]:
+            break
+        page.wait_for_timeout(250)
+    assert accepted == [True, False, False, False, False]
     page.get_by_role("button", name="Make the files").click()
     with zipfile.ZipFile(downloaded(page, "Download picks-export.zip")) as archive:
         assert {"picks.csv", "run.json"} <= set(archive.namelist())

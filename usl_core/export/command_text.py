@@ -31,7 +31,7 @@ def select_command(
         budget: m.
         seed: of the method.
         encoder: full name.
-        params: of the method, None where it has none.
+        params: of the method, None where it has none, or for its defaults.
         near_duplicates: see `usl_core.select`.
     """
     words = ["select", *_folder(source), "--budget", str(budget), "--method", method, *_seed(seed), *_encoder(source, encoder)]
@@ -104,10 +104,14 @@ def _encoder(source: str, encoder: str) -> list[str]:
 def _settings(by_method: Mapping[str, Any]) -> list[str]:
     """The options for what differs from the defaults; an option that two methods share stands once."""
     words: dict[str, list[str]] = {}
-    for method in (method for method in by_method if method in NAMED_OTHERWISE):
-        words |= _words(by_method[method])
-    others = {method: params for method, params in by_method.items() if params is not None and method not in NAMED_OTHERWISE}
-    given = [text for method, params in others.items() for text in assignments(method, params)]
+    given: list[str] = []
+    for method, params in by_method.items():
+        if params is None:
+            continue
+        if method in NAMED_OTHERWISE:
+            words |= _words(params)
+        else:
+            given += assignments(method, params)
     return [*_flat(words), *(word for text in given for word in (FLAG, text))]
 
 

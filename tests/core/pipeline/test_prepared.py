@@ -289,7 +289,7 @@ READING = {
     "export": {
         **{
             "encoder": "pixels:pca",
-            "picked": {"indices": [1], "clusters": [-1], "scores": [None], "method": "random", "seed": 0},
+            "picked": {"indices": [1], "clusters": [-1], "scores": [None], "method": "random", "seed": 0, "params": None},
         },
         **{"guesses": [], "notes": [], "formats": ["zip"], "classes": [], "record": {}, "n_neighbors": 3, "out": "{out}"},
     },
