@@ -153,6 +153,15 @@ CARDS = (
         order="point by point, the one nearest to the most images first",
         quick_up_to=2_000,
     ),
+    MethodCard(
+        "mak",
+        "Images that are hard to tell from others, near what is labelled and far from each other (MAK, NeurIPS 2021).",
+        False,
+        "mak:select_mak",
+        "MakParams",
+        order="as picked: the farthest from all before comes next",
+        quick_up_to=0,
+    ),
 )
 SECOND_ROUND = (
     MethodCard(
