@@ -10,7 +10,7 @@ from importlib import import_module
 from .harness import Row, cores, table
 
 GROUPS = (
-    *("start", "app", "many", "ui", "selection", "defaults", "second_round", "worth"),
+    *("start", "app", "many", "ui", "selection", "defaults", "second_round", "rivals", "evaluate", "worth"),
     *("encoding", "encoders", "features", "training", "finetune", "flags"),
 )
 
