@@ -17,7 +17,7 @@ from ..graph.copies import copy_groups
 from ..graph.neighbors import find_neighbors
 from ..learners.registry import default_learner_params, learner_cards
 from ..learners.registry import learners as known_learners
-from ..selection.registry import default_params, params_document, runs_as
+from ..selection.registry import default_params, method_cards, params_document, runs_as
 from ..selection.registry import methods as known_methods
 from ..types import Features, FloatArray, IntArray, Neighbors, Progress, Views
 from ..validation import class_ids, each_once, same_images, unit_rows, whole_number
@@ -229,7 +229,8 @@ class Evaluation:
     def _parts(self) -> dict[tuple[str, int, str], str]:
         """A key for each method, seed and learner."""
         views = None if self.views is None else self.views.fingerprint
-        settings = {method: params_document(self.params.get(method)) for method in self.methods}
+        cards = {card.name: card.algorithm for card in method_cards()}
+        settings = {method: (cards[method], params_document(self.params.get(method))) for method in self.methods}
         judges = {
             card.name: (
                 None if self.learner_params[card.name] is None else asdict(self.learner_params[card.name]),

@@ -14,7 +14,7 @@ low-budget active learning, ECCV 2024 (MaxHerding). Yehuda et al.: Active learni
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,14 +114,21 @@ def select_maxherding(
 def select_probcover(
     values: FloatArray, budget: int, params: ProbcoverParams, *, seed: int, context: SelectionContext
 ) -> Selection:
-    """Greedily cover the most images by balls. Arguments and returns as above; `info` tells radius and covered share."""
+    """Greedily cover the most images by balls. Arguments and returns as above; `info` tells radius and covered share.
+
+    Gains are whole numbers of images, so that many are equal, above all once most images are covered: the seed decides.
+    """
     radius = params.radius or usual_radius(values, budget + len(context.labelled))
     limit = np.float32(radius**2)
 
     def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
         return (sq_distances(a, b) < limit).astype(np.float32)
 
-    return _covered(values, budget, kernel, "probcover", params, {"radius": radius}, seed, context)
+    order = np.random.default_rng(seed).permutation(len(values))
+    place = np.argsort(order)
+    shuffled = replace(context, candidates=np.sort(place[context.candidates]), labelled=np.sort(place[context.labelled]))
+    found = _covered(values[order], budget, kernel, "probcover", params, {"radius": radius}, seed, shuffled)
+    return replace(found, indices=order[found.indices])
 
 
 def usual_radius(values: FloatArray, count: int) -> float:

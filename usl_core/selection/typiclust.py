@@ -33,7 +33,7 @@ class TypiclustParams:
     Args:
         n_neighbors: K >= 1; at most half of a cluster's images count.
         most_clusters: >= 1; there are as many as labels, those that were given before included, but no more.
-        small_cluster: >= 0; clusters of at most so many images come last.
+        small_cluster: >= 0; clusters of at most so many images come last; of at most n / 2K, where K clusters have hardly more.
 
     Raises:
         UslError: a value is outside its range.
@@ -77,8 +77,8 @@ def select_typiclust(
     """k-means into min(labelled + m, 500) clusters, which then have their turns: those with the fewest labelled images first,
     of these the largest; each turn takes the most typical image that is left of the cluster.
 
-    Clusters of at most five images have no turn as long as any other has an image to pick. Of equally typical images, the
-    lowest row is picked.
+    Clusters of at most five images have no turn as long as any other has an image to pick; where clusters have fewer than ten
+    on average, those of at most half of that. Of equally typical images, the lowest row is picked.
 
     Args: as for `usl_core.select`, already validated.
 
@@ -120,7 +120,7 @@ class _Turns:
         left[context.labelled] = False
         by_cluster = np.split(np.argsort(place, kind="stable"), np.cumsum(sizes)[:-1])
         self._rows = {int(ids[at]): by_cluster[at][left[by_cluster[at]]] for at in range(len(ids))}
-        large = sizes > params.small_cluster
+        large = sizes > min(params.small_cluster, len(values) // (2 * len(ids)))
         self._queues = [[int(ids[at]) for at in order if large[at]], [int(ids[at]) for at in order if not large[at]]]
         self._turn = 0
 

@@ -211,6 +211,14 @@ def test_other_questions_have_other_answers(features, tmp_path, change):
         assert len(evaluation(features, **changed).known()) == 0
 
 
+def test_a_method_that_picks_otherwise_than_before_is_asked_again(features, tmp_path, monkeypatch):
+    asked = {"methods": ["usl", "random"], "budgets": [5], "seeds": [0], "learners": ["1-nn"], "cache_dir": tmp_path}
+    usl.evaluate(features, **asked)
+    cards = [dataclasses.replace(card, algorithm=2) if card.name == "usl" else card for card in usl.method_cards()]
+    monkeypatch.setattr(module, "method_cards", lambda: cards)
+    assert evaluation(features, **asked).known().method.tolist() == ["random"]
+
+
 def test_an_interrupted_evaluation_goes_on(features, tmp_path):
     seen: list[str] = []
 

@@ -22,6 +22,7 @@ def written_out(x, labels, budget, *, n_neighbors=20, small=5, labelled=(), barr
     size = {c: int((labels == c).sum()) for c in left}
     known = {c: sum(int(labels[i]) == c for i in labelled) for c in left}
     order = sorted(left, key=lambda c: (known[c], -size[c], c))
+    small = min(small, len(x) // (2 * len(left)))
     picks: list[int] = []
     for queue in ([c for c in order if size[c] > small], [c for c in order if size[c] <= small]):
         while queue and len(picks) < budget:
@@ -79,8 +80,13 @@ def test_small_clusters_come_last():
     found = usl.select(x, 32, "typiclust", cluster_labels=labels)
     assert found.clusters[:30].tolist() == [1, 2] * 10 + [1] * 10
     assert found.clusters[30:].tolist() == [0, 3]
-    only = usl.select(x, 4, "typiclust", TypiclustParams(small_cluster=100), cluster_labels=labels)
-    assert only.clusters.tolist() == [1, 2, 0, 3]
+
+
+def test_where_all_clusters_are_small_only_those_below_half_the_mean_come_last():
+    labels = np.repeat(np.arange(9), [6, 5, 5, 5, 4, 4, 4, 3, 1])  # 37 images, 4.1 a cluster
+    found = usl.select(unit(37, 4), 9, "typiclust", cluster_labels=labels)
+    assert found.clusters.tolist() == [*range(8), 0]
+    assert usl.select(unit(37, 4), 9, "typiclust", TypiclustParams(small_cluster=0), cluster_labels=labels).clusters[-1] == 8
 
 
 def test_there_are_as_many_clusters_as_labels_but_no_more_than_the_most():
