@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..encoders.own_vectors import is_vectors
 from ..errors import UslError
 from ..evaluation.evaluate import BUDGETS, LEARNERS, METHODS, Evaluation, evaluation
 from ..learners.registry import learner_cards
@@ -172,12 +173,12 @@ def _neighbors(features: Features, params: dict[str, Any], options: argparse.Nam
 
 
 def _views(features: Features, params: dict[str, Any], learners: Sequence[str], options: argparse.Namespace) -> Views | None:
-    """Augmented views, where a method or a learner trains on them."""
+    """Augmented views, where a method or a learner trains on them; vectors made elsewhere have none."""
     from ..uslt.params import UsltParams
 
     if "usl-t" in params:
         return views_of(features, params["usl-t"], options)
-    if any(card.uses_views and card.name in learners for card in learner_cards()):
+    if any(card.uses_views and card.name in learners for card in learner_cards()) and not is_vectors(features.encoder):
         return views_of(features, UsltParams(), options)
     return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..demos.torchvision_sets import is_torchvision
+from ..encoders.own_vectors import is_vectors
 from ..errors import UslError
 from ..images.lists import read_image_list
 from ..images.sampling import checked_sample, sampled
@@ -189,9 +190,12 @@ USLT_PRESETS = {
 
 
 def views_of(features: Features, params: object, options: argparse.Namespace, record: RunRecord | None = None) -> Views | None:
-    """The augmented views that a method with these parameters looks at, as USL-T does; None where it is to look at none."""
+    """The augmented views that a method with these parameters looks at, as USL-T does; None where it is to look at none.
+
+    Vectors made elsewhere have none: USL-T says so and stops, since its options ask for them, other methods do without.
+    """
     n_views = getattr(params, "n_views", 0)
-    if n_views == 0:
+    if n_views == 0 or (is_vectors(features.encoder) and not isinstance(params, UsltParams)):
         return None
     from ..features.views import encode_views
 

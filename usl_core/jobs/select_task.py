@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..encoders.own_vectors import is_vectors
 from ..errors import UslError
 from ..pipeline.kept_picks import KeptPicks
 from ..pipeline.prepared import Prepared, load_prepared
@@ -36,9 +37,9 @@ def select_and_keep(
 
 
 def views_for(made: Prepared, params: Any, on_progress: Progress) -> Views | None:
-    """The augmented views that a method with these parameters looks at; None where it looks at none."""
+    """The augmented views that a method with these parameters looks at; None where there are none."""
     n_views = getattr(params, "n_views", 0)
-    if not n_views:
+    if not n_views or is_vectors(made.features.encoder):
         return None
     from ..features.views import encode_views
 
