@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..distances import blocks, sq_distances
 from ..errors import UslError
 from ..graph.density import density_percentile, mean_distance, usable_neighbors, utility
+from ..learners.nearest import nearest_point
 from ..types import FloatArray, IntArray, Neighbors, Selection
 from ..validation import class_ids, index_set, real_number, same_images, unit_rows, whole_number
 
@@ -166,14 +167,7 @@ def nearest_pick(values: FloatArray, picks: IntArray) -> tuple[IntArray, NDArray
     Returns:
         (n,) int64 and (n,) float32.
     """
-    place = np.empty(len(values), dtype=np.int64)
-    dist = np.empty(len(values), dtype=np.float32)
-    points = values[picks]
-    for rows in blocks(len(values), len(picks)):
-        sq_dist = sq_distances(points, values[rows])
-        place[rows] = sq_dist.argmin(axis=0)
-        dist[rows] = np.sqrt(sq_dist.min(axis=0))
-    return place, dist
+    return nearest_point(values[picks], values)
 
 
 def score_selection(

@@ -11,7 +11,7 @@ from ..validation import real_number, whole_number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixmatchParams:
-    """The settings of FixMatch on features; docs/method.md has what the defaults were measured on.
+    """The settings of FixMatch on features.
 
     Args:
         confidence_threshold: tau in [0, 1]; the head teaches itself what it is at least this sure of.
