@@ -255,6 +255,18 @@ def test_the_numbers_are_the_same_on_processes(features, tmp_path, monkeypatch):
     assert told == sorted(told)
 
 
+def test_where_there_can_be_no_processes_all_is_computed_here(features, tmp_path, monkeypatch, caplog):
+    import loky
+
+    def refused(**options: object) -> None:
+        raise OSError("no semaphores")
+
+    monkeypatch.setattr(workers, "_ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(loky, "ProcessPoolExecutor", refused)
+    assert len(usl.evaluate(features, **ASKED, cache_dir=tmp_path, n_workers=2)) == 16
+    assert caplog.messages == ["there can be no processes beside this one (no semaphores), so everything is computed here"]
+
+
 def test_a_cell_that_fails_in_a_process_says_which(features, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "_ALONE_SECONDS", 0.0)
     labels = np.zeros(len(features), dtype=int)
@@ -280,6 +292,19 @@ def test_cancelling_ends_the_processes_at_once(features, tmp_path, monkeypatch):
     while (left := pids & _children()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
+
+
+def test_a_process_that_the_system_ends_is_said_and_nothing_is_lost(features, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "_ALONE_SECONDS", 0.0)
+    asked = evaluation(features, methods=["usl"], budgets=range(2, 60), seeds=range(5), learners=["linear"], cache_dir=tmp_path)
+
+    def end_one(share: float, note: str) -> None:
+        if len(asked.known()) > 3 and (there := _children()):
+            os.kill(next(iter(there)), signal.SIGKILL)
+
+    with pytest.raises(UslError, match=r"most likely because memory ran out.*fewer of them"):
+        asked.run(end_one, n_workers=2)
+    assert len(asked.known()) > 3
 
 
 def _children() -> set[int]:
