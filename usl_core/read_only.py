@@ -8,9 +8,12 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -106,3 +109,14 @@ class KnownOfArrays:
             self._arrays.pop(of, None)
             for key in [key for key in self._values if key[0] == of]:
                 self._held -= self._values.pop(key).nbytes
+
+
+def tensor_of(array: np.ndarray) -> Tensor:
+    """The same memory for torch, which warns of arrays that are read-only; whoever asks does not write to it."""
+    import warnings
+
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

@@ -122,6 +122,9 @@ def slope_and_loss(
 ) -> tuple[FloatArray, float]:
     """(m, d) gradient of the loss by the points, and the loss.
 
+    Likeness is a cosine, so the gradient has no part along a point. Adam, which scales each coordinate by itself, would spend
+    nearly all of its step on that part, and to make the points unit again would undo it.
+
     Args:
         values: (n, d) unit rows.
         points: (m, d) unit rows.
@@ -149,8 +152,9 @@ def slope_and_loss(
     found = run(part_of, [slice(start, start + _ROWS) for start in range(0, len(values), _ROWS)])
     pull, weights = np.sum([part[0] for part in found], axis=0), np.sum([part[1] for part in found], axis=0)
     push = weights[:, None] * (shares.T @ both)
-    scale = 1 / (temperature * len(values))
-    return (scale * (push - pull)).astype(np.float32), sum(part[2] for part in found) / len(values)
+    slope = (push - pull) / (temperature * len(values))
+    slope -= (slope * points).sum(axis=1, keepdims=True) * points
+    return slope.astype(np.float32), sum(part[2] for part in found) / len(values)
 
 
 def _nearest(values: FloatArray, points: FloatArray) -> tuple[IntArray, NDArray[np.float64]]:

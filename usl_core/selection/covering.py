@@ -29,6 +29,7 @@ from .coverage import Kernel, gaussian, greedy_coverage
 _FARTHEST = np.float32(2)
 _SAMPLED = 2_000
 """Images whose distances the automatic radius is taken of; all where there are no more."""
+_SAME = 1e-5  # squared distances that differ by less may differ by rounding alone
 SHARE = 0.5
 """Of n / m images, that a ball of the automatic radius holds on average; see docs/method.md for what it was tried on."""
 
@@ -134,7 +135,8 @@ def select_probcover(
 def usual_radius(values: FloatArray, count: int) -> float:
     """The radius at which a ball around an image holds `SHARE` n / count of the others on average.
 
-    It is a quantile of the distances between the images of a sample that is spread evenly over them.
+    It lies between a quantile of the distances between the images of a sample, which is spread evenly over them, and the next
+    larger distance: at a distance of the data itself, rounding would say what is covered.
 
     Args:
         values: (n, d) unit rows.
@@ -145,8 +147,9 @@ def usual_radius(values: FloatArray, count: int) -> float:
     sq_dist = sq_distances(points, points)[np.triu_indices(len(points), 1)]
     if len(sq_dist) == 0:
         return 1.0
-    radius = float(np.sqrt(np.quantile(sq_dist, min(SHARE / count, 1.0))))
-    return radius or float(np.sqrt(sq_dist[sq_dist > 0].min(initial=4.0)))  # of many copies, the distance 0 covers nothing
+    limit = float(np.quantile(sq_dist, min(SHARE / count, 1.0))) * (1 + _SAME) + _SAME
+    inside, outside = sq_dist[sq_dist <= limit].max(), sq_dist[sq_dist > limit].min(initial=2 * float(_FARTHEST) ** 2)
+    return float(np.sqrt(max(inside, 0)) + np.sqrt(outside)) / 2
 
 
 def _covered(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..arithmetic import torch_threads
 from ..distances import blocks, sq_distances, squared_lengths
+from ..read_only import tensor_of
 from ..threads import numpy_threads
 from ..types import FloatArray, Progress
 
@@ -59,7 +60,7 @@ def _by_tiles(values: FloatArray, scale: float, on_progress: Progress | None) ->
     """Each pair of tiles once, since k(i, j) = k(j, i). torch multiplies about twice as fast as NumPy's BLAS."""
     import torch
 
-    x = torch.from_numpy(np.ascontiguousarray(values))
+    x = tensor_of(np.ascontiguousarray(values))
     sums = torch.zeros(len(x), dtype=torch.float64)
     tiles = list(pairwise([*range(0, len(x), _TILE), len(x)]))
     whole, done = sum(len(x) - start for start, _ in tiles), 0
@@ -91,7 +92,7 @@ def _by_tiles(values: FloatArray, scale: float, on_progress: Progress | None) ->
 def _across(values: FloatArray, others: FloatArray, scale: float, on_progress: Progress | None) -> NDArray[np.float64]:
     import torch
 
-    x, y = (torch.from_numpy(np.ascontiguousarray(one)) for one in (values, others))
+    x, y = (tensor_of(np.ascontiguousarray(one)) for one in (values, others))
     means, step = np.empty(len(x)), _TILE * _BY_ONE
 
     def rows_from(start: int) -> None:

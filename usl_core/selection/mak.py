@@ -6,6 +6,7 @@
 
 Of the 1.5 m images of the highest score, m are taken by k-center, greedy, which begins at the seed set. That set are the
 labelled images; where nothing is labelled, a random tenth of all stands for it. The features are frozen here; MAK trains on.
+Without augmented views, noise that is alike for all images makes the loss one of density: it then prefers what lies dense.
 
 Reference: https://arxiv.org/abs/2111.01004
 """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..read_only import tensor_of
 from ..types import FloatArray, IntArray, Neighbors
 from .epochs import EpochTraining
 from .heads import new_heads
@@ -39,7 +40,7 @@ class FrozenTraining(EpochTraining):
         import torch
 
         n, self._n_views, d = views.shape
-        self._vectors = _tensor_of(views.reshape(-1, d))
+        self._vectors = tensor_of(views.reshape(-1, d))
         heads = new_heads(views[:, 0], n_clusters, params, np.random.default_rng([seed, 0]))
         super().__init__(n, neighbors, heads, params, seed, reporter, n_threads=1)
         # Rows are gathered into the same memory every time; fresh memory made that five times slower.
@@ -76,14 +77,3 @@ class FrozenTraining(EpochTraining):
         noisy = out.numpy()  # the same memory
         noisy += rng.standard_normal(noisy.shape, dtype=np.float32) * np.float32(self._params.noise * noisy.shape[1] ** -0.5)
         noisy /= np.maximum(np.linalg.norm(noisy, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-
-
-def _tensor_of(vectors: FloatArray) -> Tensor:
-    """The same memory, which may be read-only; nothing here writes to it, so torch's warning about that is beside the point."""
-    import warnings
-
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(vectors)

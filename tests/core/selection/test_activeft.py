@@ -17,8 +17,8 @@ def unit(n: int, d: int, seed: int = 0) -> np.ndarray:
 
 
 def loss_of(x: torch.Tensor, points: torch.Tensor, fixed: torch.Tensor, temperature: float) -> torch.Tensor:
-    """The formula, image by image."""
-    both = torch.cat([points, fixed])
+    """The formula, image by image; likeness is a cosine."""
+    both = torch.cat([points / points.norm(dim=1, keepdim=True), fixed])
     owner = (x @ both.T).argmax(1)
     total = x.new_zeros(())
     for row, own in zip(x, owner, strict=True):

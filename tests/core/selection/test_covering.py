@@ -104,6 +104,34 @@ def test_a_radius_decides_and_a_tiny_one_covers_nothing_but_picks():
     assert narrow.indices.tolist() == np.random.default_rng(0).permutation(60)[:6].tolist()  # all gains are alike
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ["copies", "arc", "one point and others"])
+@pytest.mark.parametrize("budget", [4, 15])
+def test_gains_are_the_highest_there_are_where_distances_repeat(method, kind, budget):
+    rng = np.random.default_rng(2)
+    if kind == "copies":
+        x = unit(20, 4, 1)[rng.integers(20, size=60)]
+    elif kind == "arc":
+        angle = np.arange(60) * 0.03
+        x = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    else:
+        x = np.concatenate([np.repeat(unit(1, 4), 30, axis=0), unit(30, 4, 6)])
+    radius = usual_radius(x, budget)
+    dist = np.linalg.norm(x[:, None].astype(float) - x[None], axis=2)
+    assert np.abs(dist - radius).min() > 1e-6
+    k = kernel_of(method, x, budget) if method != "facility-location" else 2 - dist
+    rows = usl.select(x, budget, method).indices
+    first = {tuple(row): place for place, row in reversed(list(enumerate(x.tolist())))}
+    able = sorted(first.values())
+    best = np.zeros(60)
+    for rank, row in enumerate(rows):
+        gains = np.maximum(k - best, 0).sum(axis=1)
+        if rank < len(able):
+            left = [other for other in able if not (x[rows[:rank]] == x[other]).all(axis=1).any()]
+            assert gains[row] >= gains[left].max() - 1e-5 * k.sum(axis=1).max()
+        best = np.maximum(best, k[row])
+
+
 def test_many_copies_do_not_make_the_radius_zero():
     x = np.concatenate([np.repeat(unit(1, 3), 90, axis=0), unit(10, 3, 5)])
     assert usual_radius(x, 20) > 0

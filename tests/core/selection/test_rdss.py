@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -94,6 +96,17 @@ def test_kernel_means_are_those_of_all_pairs(n, monkeypatch):
     assert not notes
     assert told == sorted(told)
     assert told[-1] == pytest.approx(1)
+
+
+def test_read_only_features_raise_no_warning(monkeypatch):
+    monkeypatch.setattr(kernel_means, "_FEW", 0)
+    x = unit(400, 5)
+    x.setflags(write=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gaussian_means(x, 1.0)
+        monkeypatch.setattr(kernel_means, "MOST_ALL", 100)
+        gaussian_means(x, 1.0)
 
 
 def test_of_very_many_images_a_sample_stands_for_all_and_that_is_said(monkeypatch):
